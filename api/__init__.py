@@ -1,0 +1,1 @@
+"""The API: an event comes in, is kept, and staff act on what follows."""

@@ -1,0 +1,48 @@
+"""/v1/alerts and GET /v1/summary."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from api.alerts import service
+from api.alerts.schemas import Alert, AlertStatus, Severity, Summary
+from api.deps import Connection, Reader, ReadingConnection, Recorder
+from api.pagination import Page, PagingQuery
+
+router = APIRouter(prefix="/v1", tags=["alerts"])
+
+
+@router.get("/alerts")
+async def list_alerts(
+    connection: ReadingConnection,
+    actor: Reader,
+    paging: PagingQuery,
+    status: Annotated[AlertStatus | None, Query(description="only these")] = None,
+    severity: Annotated[Severity | None, Query(description="only these")] = None,
+) -> Page[Alert]:
+    """What staff were told of, the newest first."""
+    alerts, next_cursor = await service.list_alerts(
+        connection, paging=paging, sites=actor.sites, status=status, severity=severity
+    )
+    return Page(items=[alert.as_answered() for alert in alerts], next_cursor=next_cursor)
+
+
+@router.post("/alerts/{alert_id}/acknowledge")
+async def acknowledge_alert(alert_id: UUID, connection: Connection, actor: Recorder) -> Alert:
+    """Say that someone has seen it; its message in Slack says so too."""
+    alert = await service.acknowledge(connection, alert_id, actor=actor)
+    return alert.as_answered()
+
+
+@router.post("/alerts/{alert_id}/resolve")
+async def resolve_alert(alert_id: UUID, connection: Connection, actor: Recorder) -> Alert:
+    """Say that the need has ended; its message in Slack says so too."""
+    alert = await service.resolve(connection, alert_id, actor=actor)
+    return alert.as_answered()
+
+
+@router.get("/summary")
+async def get_summary(connection: ReadingConnection, actor: Reader) -> Summary:
+    """The state of everything in a few numbers."""
+    return await service.summarize(connection, sites=actor.sites)

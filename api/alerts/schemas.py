@@ -1,0 +1,58 @@
+"""Alerts and the summary, as the API answers them."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+AlertStatus = Literal["open", "acknowledged", "snoozed", "resolved"]
+Severity = Literal["critical", "high", "medium", "low"]
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Alert(_Item):
+    """One need that staff were told of, from its opening to its end."""
+
+    alert_id: UUID
+    kind: str
+    severity: Severity
+    status: AlertStatus
+    sku: str
+    location: str | None
+    site: str
+    message: str
+    recommendation: str
+    opened_at: datetime
+    resolved_at: datetime | None
+
+
+class ShownAlert(Alert):
+    """An alert with what a page shows beside it; `channel` is where Slack told of it."""
+
+    product: str
+    channel: str | None
+
+    def as_answered(self) -> Alert:
+        """The alert as the API answers it."""
+        return Alert.model_validate(self.model_dump(exclude={"product", "channel"}))
+
+
+class Summary(_Item):
+    """The state of everything in a few numbers.
+
+    `low` and `out_of_stock` count products at a site; `alerts_ready` is true once the rules have
+    been evaluated for the first time.
+    """
+
+    products: int
+    stock_value_minor: int
+    currency: str | None
+    open_alerts: int
+    low: int
+    out_of_stock: int
+    refreshed_at: datetime | None
+    alerts_ready: bool

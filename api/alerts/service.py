@@ -1,0 +1,131 @@
+"""The lives of alerts as people change them, and the state of everything in a few numbers.
+
+A change and the outbox row that tells of it are of one transaction, which the request owns.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from api.alerts.errors import AlertIsResolved, UnknownAlert
+from api.alerts.schemas import AlertStatus, Severity, ShownAlert, Summary
+from api.database import DatabaseConnection
+from api.deps import Actor, Sites
+from api.pagination import Paging, page_of, parse_part
+from db.sql import Query, load_queries
+
+_queries = load_queries(__file__)
+
+
+async def list_alerts(
+    connection: DatabaseConnection,
+    *,
+    paging: Paging,
+    sites: Sites,
+    status: AlertStatus | None = None,
+    severity: Severity | None = None,
+) -> tuple[list[ShownAlert], str | None]:
+    """The newest first."""
+    opened_at, alert_id = paging.after(str, str) or (None, None)
+    rows = await _fetch(
+        connection,
+        _queries.list_alerts,
+        alert_id=None,
+        sites=sites,
+        status=status,
+        severity=severity,
+        after_opened_at=opened_at and parse_part(datetime.fromisoformat, opened_at),
+        after_id=alert_id and parse_part(UUID, alert_id),
+        limit=paging.limit + 1,
+    )
+    shown, next_cursor = page_of(
+        rows, paging.limit, lambda row: (row["opened_at"].isoformat(), str(row["alert_id"]))
+    )
+    return [_alert(row) for row in shown], next_cursor
+
+
+async def list_live_alerts(
+    connection: DatabaseConnection,
+    *,
+    sites: Sites,
+    limit: int,
+    skip: int = 0,
+    sku: str | None = None,
+) -> list[ShownAlert]:
+    """What is not over yet, in the order in which staff should look at it."""
+    rows = await _fetch(
+        connection, _queries.list_live_alerts, sites=sites, sku=sku, limit=limit, skip=skip
+    )
+    return [_alert(row) for row in rows]
+
+
+async def acknowledge(
+    connection: DatabaseConnection, alert_id: UUID, *, actor: Actor
+) -> ShownAlert:
+    """Someone has seen it; saying so twice changes nothing."""
+    status = await _lock(connection, alert_id, actor.sites)
+    if status == "resolved":
+        raise AlertIsResolved(alert_id)
+    if status != "acknowledged":
+        await _change(connection, _queries.acknowledge_alert, alert_id, actor.actor_id)
+    return await read_alert(connection, alert_id, sites=actor.sites)
+
+
+async def resolve(connection: DatabaseConnection, alert_id: UUID, *, actor: Actor) -> ShownAlert:
+    """The need has ended; saying so twice changes nothing."""
+    if await _lock(connection, alert_id, actor.sites) != "resolved":
+        await _change(connection, _queries.resolve_alert, alert_id, actor.actor_id)
+    return await read_alert(connection, alert_id, sites=actor.sites)
+
+
+async def summarize(connection: DatabaseConnection, *, sites: Sites) -> Summary:
+    """The numbers of the start page."""
+    (row,) = await _fetch(connection, _queries.summarize, sites=sites)
+    return Summary(**dict(row))
+
+
+async def _lock(connection: DatabaseConnection, alert_id: UUID, sites: Sites) -> AlertStatus:
+    rows = await _fetch(connection, _queries.lock_alert, alert_id=alert_id, sites=sites)
+    if not rows:
+        raise UnknownAlert(alert_id)
+    status: AlertStatus = rows[0]["status"]
+    return status
+
+
+async def _change(
+    connection: DatabaseConnection, query: Query, alert_id: UUID, actor_id: int
+) -> None:
+    await _fetch(connection, query, alert_id=alert_id, actor_id=actor_id)
+    await _fetch(connection, _queries.tell_of_alert, alert_id=alert_id, actor_id=actor_id)
+    await _fetch(connection, _queries.wake_the_sender)
+
+
+async def read_alert(connection: DatabaseConnection, alert_id: UUID, *, sites: Sites) -> ShownAlert:
+    """One alert, whatever its status."""
+    rows = await _fetch(
+        connection,
+        _queries.list_alerts,
+        alert_id=alert_id,
+        sites=sites,
+        status=None,
+        severity=None,
+        after_opened_at=None,
+        after_id=None,
+        limit=1,
+    )
+    if not rows:
+        raise UnknownAlert(alert_id)
+    return _alert(rows[0])
+
+
+async def _fetch(
+    connection: DatabaseConnection, query: Query, **values: Any
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(query.positional, *query.arguments(values))
+    return rows
+
+
+def _alert(row: asyncpg.Record) -> ShownAlert:
+    return ShownAlert(**dict(row))

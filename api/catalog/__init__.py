@@ -1,0 +1,1 @@
+"""What is kept, where, and from whom: products, sites, locations, suppliers."""

@@ -1,0 +1,1 @@
+"""Everything that can be imported, as files that import again unchanged."""

@@ -1,0 +1,1 @@
+"""The feed: what is in the ledger, read on from any position."""

@@ -1,0 +1,183 @@
+"""POST /v1/inventory-events, GET /v1/stock-levels."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import TypeAdapter
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from api.deps import Actor, Reader, ReadingConnection, Recorder, Role, require_role
+from api.ledger import service
+from api.ledger.batch import batch_json, record_rows
+from api.ledger.reading import MAXIMUM_ROWS, event_of_body, rows_of_body
+from api.ledger.schemas import BatchResults, Recorded, StockLevel, recorded_json
+from api.ledger.service import Ledger
+from api.pagination import DEFAULT_LIMIT, Page, PagingQuery, page_of
+from api.problems import Forbidden, invalid_field
+from api.text import SoughtCode
+
+router = APIRouter(prefix="/v1", tags=["ledger"])
+
+
+async def get_ledger(request: Request) -> Ledger:
+    ledger: Ledger = request.app.state.ledger
+    return ledger
+
+
+_recorder = require_role(Role.STAFF, devices=True)
+CurrentLedger = Annotated[Ledger, Depends(get_ledger)]
+
+
+def _json_body(schema: dict[str, Any]) -> dict[str, Any]:
+    """The body is read by the route itself, so its schema is said here."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_EVENT = {"$ref": "#/components/schemas/InventoryEvent"}
+_ALLOW_LATE = {
+    "name": "allow_late",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "A manager takes what happened too long ago for others.",
+}
+_BATCH = {
+    "type": "object",
+    "required": ["events"],
+    "additionalProperties": False,
+    "properties": {"events": {"type": "array", "maxItems": MAXIMUM_ROWS, "items": _EVENT}},
+}
+
+
+@router.post(
+    "/inventory-events",
+    status_code=201,
+    response_model=Recorded,
+    responses={
+        200: {"model": Recorded, "description": "The first answer again, to a repeat"},
+        409: {"description": "The event_id is taken by another event"},
+    },
+    openapi_extra={**_json_body(_EVENT), "parameters": [_ALLOW_LATE]},
+)
+async def record_event(request: Request, actor: Recorder) -> Response:
+    """Record one inventory event; answers with the stock levels that it leads to."""
+    event = event_of_body(await request.body())
+    ledger = await get_ledger(request)
+    recorded = await ledger.record(
+        event,
+        recorded_by=actor.actor_id,
+        sites=actor.sites,
+        allow_late=_allows_late(request, actor),
+    )
+    return Response(
+        recorded_json.dump_json(recorded),
+        status_code=200 if recorded.is_repeat else 201,
+        media_type="application/json",
+        headers={"Location": f"/v1/inventory-events/{recorded.event_id}"},
+    )
+
+
+async def _record_at_once(request: Request) -> Response:
+    request.scope["route"] = RECORD_AT_ONCE
+    return await record_event(request, await _recorder(request))
+
+
+# The same route without FastAPI's way to it, which took as long as the rest of the request: this
+# one is asked for most, reads its body itself, and answers with what it has written.
+RECORD_AT_ONCE = Route("/v1/inventory-events", _record_at_once, methods=["POST"])
+
+
+def _allows_late(request: Request, actor: Actor) -> bool:
+    # Not a parameter of the route: each one costs every request.
+    if not request.scope["query_string"]:
+        return False
+    match request.query_params.get("allow_late", "false"):
+        case "false":
+            return False
+        case "true":
+            if not actor.may(Role.MANAGER):
+                raise Forbidden("Only a manager may record what happened so long ago.")
+            return True
+        case _:
+            raise invalid_field("allow_late", "Expected true or false")
+
+
+@router.post(
+    "/inventory-events/batch",
+    response_model=BatchResults,
+    openapi_extra=_json_body(_BATCH),
+)
+async def record_batch(request: Request, actor: Recorder, ledger: CurrentLedger) -> Response:
+    """Record up to 10,000 events; each row has a result of its own."""
+    body = await request.body()
+    with ledger.room_for(min(MAXIMUM_ROWS, len(body) // 100 + 1), len(body)):
+        rows = rows_of_body(body)
+        results = await record_rows(ledger, rows, recorded_by=actor.actor_id, sites=actor.sites)
+        return Response(batch_json(rows, results), media_type="application/json")
+
+
+@router.get("/stock-levels")
+async def list_stock_levels(
+    connection: ReadingConnection,
+    actor: Reader,
+    paging: PagingQuery,
+    sku: SoughtCode | None = None,
+    location: SoughtCode | None = None,
+    site: SoughtCode | None = None,
+    search: Annotated[SoughtCode | None, Query(description="in sku and name")] = None,
+) -> Page[StockLevel]:
+    """What each place has, in order of sku and location."""
+    after = paging.after(str, str)
+    levels = await service.list_stock_levels(
+        connection,
+        sites=actor.sites,
+        sku=sku,
+        location=location,
+        site=site,
+        search=search,
+        after=(after[0], after[1]) if after is not None else None,
+        limit=paging.limit + 1,
+    )
+    return _page(levels, paging.limit)
+
+
+def _page(levels: list[StockLevel], limit: int) -> Page[StockLevel]:
+    items, next_cursor = page_of(levels, limit, lambda level: (level.sku, level.location))
+    return Page.model_construct(items=items, next_cursor=next_cursor)
+
+
+class _OfOneProduct(Route):
+    """A route that only a query of `sku` and nothing else takes; others go on to the next."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        query: bytes = scope.get("query_string", b"")
+        if not query.startswith(b"sku=") or _SEVERAL.search(query) or not 4 < len(query) <= 100:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+# More than one parameter, or one that wants the other route's eyes.
+_SEVERAL = re.compile(rb"[&;]|%00|%[^0-7]")
+_reader = require_role(Role.VIEWER, devices=True)
+_levels_json: TypeAdapter[Page[StockLevel]] = TypeAdapter(Page[StockLevel])
+
+
+async def _levels_at_once(request: Request) -> Response:
+    request.scope["route"] = LEVELS_AT_ONCE
+    actor = await _reader(request)
+    async with request.app.state.pool.acquire() as connection:
+        levels = await service.list_stock_levels(
+            connection,
+            sites=actor.sites,
+            sku=request.query_params["sku"],
+            limit=DEFAULT_LIMIT + 1,
+        )
+    page = _levels_json.dump_json(_page(levels, DEFAULT_LIMIT))
+    return Response(page, media_type="application/json")
+
+
+LEVELS_AT_ONCE = _OfOneProduct("/v1/stock-levels", _levels_at_once, methods=["GET"])
+LEVELS_AT_ONCE.methods = {"GET"}  # Starlette would add HEAD, which the documented one has not

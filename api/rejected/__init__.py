@@ -1,0 +1,1 @@
+"""What machines sent and the ledger could not take, until a person settles it."""

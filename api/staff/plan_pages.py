@@ -1,0 +1,91 @@
+"""The restock plan: what to buy, why, and the same as a file for whoever orders."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, StreamingResponse
+
+from api.database import DatabasePool
+from api.deps import Pool, Reader, ReadingConnection, Sites
+from api.pagination import MAXIMUM_LIMIT, Paging
+from api.purchasing import service
+from api.staff import service as staff
+from api.staff.pages import CurrentShell, PageRoute, address, page
+from api.text import SoughtCode
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_A_PAGE = 30
+_COLUMNS = (
+    "priority", "sku", "product", "site", "supplier", "quantity", "inventory_position",
+    "reorder_point", "order_up_to_level", "days_until_stockout", "reason", "suggestion_id",
+    "version",
+)  # fmt: skip
+# A spreadsheet runs what begins with one of these.
+_RUNS_AS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+Site = Annotated[SoughtCode | None, Query()]
+Cursor = Annotated[str | None, Query(max_length=500)]
+
+
+@router.get("/plan")
+async def show_plan(
+    request: Request,
+    shell: CurrentShell,
+    connection: ReadingConnection,
+    site: Site = None,
+    cursor: Cursor = None,
+) -> HTMLResponse:
+    lines, next_cursor = await service.list_plan(
+        connection, paging=Paging(_A_PAGE, cursor), sites=shell.sites, site=site
+    )
+    freshness = await staff.read_freshness(connection)
+    return page(
+        request,
+        "plan.html",
+        shell=shell,
+        here="plan",
+        site=site,
+        sites=await staff.list_sites(connection, sites=shell.sites),
+        lines=lines,
+        refreshed_at=freshness["refreshed_at"],
+        next_address=address("/plan", site=site, cursor=next_cursor) if next_cursor else None,
+    )
+
+
+@router.get("/plan.csv")
+async def download_plan(actor: Reader, pool: Pool, site: Site = None) -> StreamingResponse:
+    """Every open line; it says UTF-8 by its first bytes, so that Excel reads it so."""
+    return StreamingResponse(
+        _rows(pool, actor.sites, site),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="restock-plan.csv"'},
+    )
+
+
+async def _rows(pool: DatabasePool, sites: Sites, site: str | None) -> AsyncIterator[str]:
+    yield "\ufeff" + _csv(_COLUMNS)
+    cursor: str | None = None
+    while True:
+        async with pool.acquire() as connection:
+            lines, cursor = await service.list_plan(
+                connection, paging=Paging(MAXIMUM_LIMIT, cursor), sites=sites, site=site
+            )
+        for line in lines:
+            yield _csv([_cell(getattr(line, column)) for column in _COLUMNS])
+        if cursor is None:
+            return
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_RUNS_AS_A_FORMULA):
+        return "'" + value
+    return "" if value is None else value
+
+
+def _csv(cells: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue()

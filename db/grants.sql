@@ -1,0 +1,45 @@
+-- Who may do what, table by table; run after every migration. The API writes what people and
+-- machines tell; orchestration writes what follows from it; nobody edits an event or a movement.
+grant usage on schema parstock, catalog, identity, ledger, planning, alerts,
+staging, intermediate, marts to parstock_api;
+grant usage on schema parstock, catalog, ledger, planning, alerts
+to parstock_orchestration;
+
+-- The API
+grant select on parstock.migrations to parstock_api, parstock_orchestration;
+grant select, insert, update on all tables in schema catalog to parstock_api;
+grant delete on table catalog.packs, catalog.barcodes, catalog.par_levels, catalog.images
+to parstock_api;
+grant delete on table catalog.import_mappings to parstock_api;
+revoke update on table catalog.recipes, catalog.recipe_components from parstock_api;
+revoke insert, update on table catalog.changes from parstock_api;
+grant select, insert, update, delete on all tables in schema identity to parstock_api;
+revoke update, delete on identity.audit from parstock_api;
+grant select, insert on ledger.inventory_events, ledger.movements to parstock_api;
+grant select, insert, update on ledger.stock_levels, ledger.rejected_events, ledger.lots
+to parstock_api;
+revoke update on ledger.rejected_events from parstock_api;
+grant update (
+    event_id, status, settled_at, settled_by, mended, last_problem, discarded_because
+) on ledger.rejected_events to parstock_api;
+grant select, insert, delete on ledger.open_reservations to parstock_api;
+grant select on ledger.epoch, ledger.told_events to parstock_api;
+grant select on all tables in schema planning to parstock_api;
+grant select on all tables in schema alerts to parstock_api;
+grant update (status, acknowledged_at, acknowledged_by, resolved_at, resolved_by)
+on alerts.alerts to parstock_api;
+grant insert (kind, alert_id, payload) on alerts.outbox to parstock_api;
+
+-- Orchestration
+grant select on all tables in schema catalog to parstock_orchestration;
+grant select on all tables in schema ledger to parstock_orchestration;
+grant select, insert, update, delete on all tables in schema planning
+to parstock_orchestration;
+revoke update, delete on planning.forecasts from parstock_orchestration;
+grant select, insert, update on all tables in schema alerts to parstock_orchestration;
+
+-- dbt and Dagster make their own tables; the API reads the marts.
+grant usage, create on schema staging, intermediate, marts, dagster
+to parstock_orchestration;
+alter default privileges for role parstock_orchestration in schema marts
+grant select on tables to parstock_api;

@@ -1,0 +1,1 @@
+"""Planning and alerting: Dagster's definitions over the database contract; knows nothing of api."""

@@ -1,0 +1,22 @@
+"""alerts.alerts: what staff are told. Written by the sensors that wait for the ledger."""
+
+import dagster as dg
+
+alerts = dg.AssetSpec(
+    key=["alerts", "alerts"],
+    deps=[
+        ["ledger", "stock_levels"],
+        ["catalog", "locations"],
+        ["planning", "policies"],
+        ["planning", "suggestions"],
+    ],
+    group_name="alerts",
+    owners=["team:operations"],
+    kinds={"postgres", "slack"},
+    description=(
+        "The lives of alerts: a product at a site that is critically low where it sells, or whose "
+        "inventory position is at or below its reorder point. Opened and ended within seconds of "
+        "the event, from levels and the last stored policy, by the sensors `alerts` and "
+        "`alerts_relief`; each opening commits together with the message that tells of it."
+    ),
+)

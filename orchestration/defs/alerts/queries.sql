@@ -1,0 +1,482 @@
+-- name: take_alerts_turn
+-- One tick serves at a time; the next one waits here and goes on without a gap.
+select pg_advisory_lock(7270003)
+
+-- name: somebody_waits_for_the_turn
+select count(*) > 0
+from pg_locks
+where
+    locktype = 'advisory'
+    and database = (
+        select oid from pg_database
+        where datname = current_database()
+    )
+    and classid = 0
+    and objid = 7270003
+    and not granted
+
+-- name: has_news
+-- Cheap enough to ask at every wake: is there anything that was not looked at?
+select
+    exists (
+        select from planning.refreshes
+        where
+            refreshes.status = 'succeeded'
+            and refreshes.refresh_id > evaluation.evaluated_refresh_id
+    ) or (
+        evaluation.baseline_at is not null
+        and evaluation.evaluated_position < coalesce(
+            (select max(inventory_events.position) from ledger.inventory_events), 0
+        )
+    )
+from alerts.evaluation
+
+-- name: lock_evaluation
+-- Two evaluations at once would open an alert twice or end one that the other just opened.
+select evaluated_position, evaluated_refresh_id, baseline_at is not null
+from alerts.evaluation
+for update
+
+-- name: settled_position
+-- Positions are drawn under the ledger's lock, so all up to the highest one are committed.
+select coalesce(max(position), 0) from ledger.inventory_events
+
+-- name: newest_refresh
+select coalesce(max(refresh_id), 0) from planning.refreshes
+where status = 'succeeded'
+
+-- name: stock_to_look_at
+-- Every product and site with a movement or a policy since the last look, or with a live alert
+-- that has lost its policy: its stock, its policy, its live alerts, its open suggestion.
+with touched as (
+    select
+        movements.product_id,
+        locations.site_id
+    from ledger.movements
+    inner join catalog.locations
+        on movements.location_id = locations.location_id
+    where
+        movements.position > %(from_position)s
+        and movements.position <= %(to_position)s
+    union
+    select
+        policies.product_id,
+        policies.site_id
+    from planning.policies
+    where policies.refresh_id > %(from_refresh_id)s
+    union
+    select
+        live.product_id,
+        live.site_id
+    from alerts.alerts as live
+    where
+        live.status <> 'resolved'
+        and not exists (
+            select from planning.policies
+            where
+                policies.product_id = live.product_id
+                and policies.site_id = live.site_id
+        )
+),
+
+selling_sites as (
+    select distinct site_id
+    from catalog.locations
+    where selling
+),
+
+levels as (
+    select
+        touched.product_id,
+        touched.site_id,
+        sum(stock_levels.on_hand) filter (where locations.selling)
+            as on_hand_selling,
+        sum(stock_levels.on_hand) filter (where not locations.selling)
+            as on_hand_behind,
+        sum(stock_levels.on_hand - stock_levels.reserved) as inventory_position,
+        max(stock_levels.version) as last_position
+    from touched
+    inner join ledger.stock_levels
+        on touched.product_id = stock_levels.product_id
+    inner join catalog.locations
+        on
+            stock_levels.location_id = locations.location_id
+            and touched.site_id = locations.site_id
+    group by touched.product_id, touched.site_id
+),
+
+live_alerts as (
+    select
+        product_id,
+        site_id,
+        array_agg(kind) as kinds
+    from alerts.alerts
+    where status <> 'resolved'
+    group by product_id, site_id
+)
+
+select
+    touched.product_id,
+    touched.site_id,
+    case
+        when selling_sites.site_id is not null
+            then coalesce(levels.on_hand_selling, 0)
+    end::bigint as on_hand_selling,
+    coalesce(levels.on_hand_behind, 0)::bigint as on_hand_behind,
+    coalesce(levels.inventory_position, 0)::bigint as inventory_position,
+    levels.last_position,
+    policies.reorder_point,
+    policies.order_up_to_level,
+    policies.selling_minimum,
+    policies.refill_minimum,
+    coalesce(live_alerts.kinds, '{}') as live_kinds,
+    coalesce(suggestions.status = 'approved', false) as purchase_approved,
+    suggestions.quantity as suggested_quantity
+from touched
+left join selling_sites on touched.site_id = selling_sites.site_id
+left join levels
+    on
+        touched.product_id = levels.product_id
+        and touched.site_id = levels.site_id
+left join planning.policies
+    on
+        touched.product_id = policies.product_id
+        and touched.site_id = policies.site_id
+left join live_alerts
+    on
+        touched.product_id = live_alerts.product_id
+        and touched.site_id = live_alerts.site_id
+left join lateral (
+    select
+        open_suggestions.status,
+        open_suggestions.quantity
+    from planning.suggestions as open_suggestions
+    where
+        open_suggestions.product_id = touched.product_id
+        and open_suggestions.site_id = touched.site_id
+        and open_suggestions.kind = 'purchase'
+        and open_suggestions.status in ('open', 'approved')
+    order by open_suggestions.status
+    limit 1
+) as suggestions on true
+order by touched.product_id, touched.site_id
+
+-- name: names_of_product_sites
+-- For the words of the alerts about to open: who, where, and the places with their stock.
+select
+    asked.product_id,
+    asked.site_id,
+    products.sku,
+    products.name as product,
+    sites.code as site_code,
+    sites.name as site,
+    suppliers.name as supplier,
+    from_place.code as refill_from_code,
+    from_place.on_hand as refill_from_on_hand,
+    into_place.code as refill_into_code,
+    into_place.on_hand as refill_into_on_hand
+from
+    unnest(%(product_ids)s::integer[], %(site_ids)s::integer[])
+        as asked (product_id, site_id)
+inner join catalog.products on asked.product_id = products.product_id
+inner join catalog.sites on asked.site_id = sites.site_id
+left join catalog.suppliers on products.supplier_id = suppliers.supplier_id
+left join lateral (
+    select
+        locations.location_id,
+        locations.code,
+        locations.refilled_from_location_id,
+        sum(stock_levels.on_hand)::bigint as on_hand
+    from ledger.stock_levels
+    inner join catalog.locations
+        on stock_levels.location_id = locations.location_id
+    where
+        stock_levels.product_id = asked.product_id
+        and locations.site_id = asked.site_id
+        and locations.selling
+    group by locations.location_id
+    order by on_hand, locations.code
+    limit 1
+) as into_place on true
+left join lateral (
+    select
+        locations.code,
+        sum(stock_levels.on_hand)::bigint as on_hand
+    from ledger.stock_levels
+    inner join catalog.locations
+        on stock_levels.location_id = locations.location_id
+    where
+        stock_levels.product_id = asked.product_id
+        and locations.site_id = asked.site_id
+        and not locations.selling
+    group by locations.location_id
+    having sum(stock_levels.on_hand) > 0
+    order by
+        locations.location_id is not distinct from
+        into_place.refilled_from_location_id desc,
+        on_hand desc,
+        locations.code
+    limit 1
+) as from_place on true
+
+-- name: open_alerts
+insert into alerts.alerts (
+    kind, severity, product_id, site_id, message, recommendation,
+    is_baseline, position
+)
+select
+    opened.kind,
+    opened.severity,
+    opened.product_id,
+    opened.site_id,
+    opened.message,
+    opened.recommendation,
+    %(is_baseline)s,
+    opened.position
+from
+    unnest(
+        %(kinds)s::text[],
+        %(severities)s::text[],
+        %(product_ids)s::integer[],
+        %(site_ids)s::integer[],
+        %(messages)s::text[],
+        %(recommendations)s::text[],
+        %(positions)s::bigint[]
+    ) as opened (
+        kind, severity, product_id, site_id, message, recommendation, position
+    )
+on conflict do nothing
+returning alert_id
+
+-- name: end_alerts
+update alerts.alerts
+set
+    status = 'resolved',
+    resolved_at = now()
+from
+    unnest(
+        %(kinds)s::text[], %(product_ids)s::integer[], %(site_ids)s::integer[]
+    ) as ended (kind, product_id, site_id)
+where
+    alerts.kind = ended.kind
+    and alerts.product_id = ended.product_id
+    and alerts.site_id = ended.site_id
+    and alerts.status <> 'resolved'
+returning alerts.alert_id
+
+-- name: queue_messages
+insert into alerts.outbox (kind, alert_id)
+select
+    'alert',
+    queued.alert_id
+from unnest(%(alert_ids)s::uuid[]) as queued (alert_id)
+
+-- name: queue_digest
+insert into alerts.outbox (kind, payload)
+values ('digest', jsonb_build_object('alerts', %(alerts)s::integer))
+
+-- name: remember_evaluation
+update alerts.evaluation
+set
+    evaluated_position = greatest(evaluated_position, %(position)s),
+    evaluated_refresh_id = greatest(evaluated_refresh_id, %(refresh_id)s),
+    baseline_at = coalesce(baseline_at, now())
+
+-- name: wake_readers
+select pg_notify('parstock_outbox', '')
+
+-- name: live_counts
+select
+    count(*) filter (where kind = 'critical_low'),
+    count(*) filter (where kind = 'low')
+from alerts.alerts
+where status <> 'resolved'
+
+-- name: mark_all_as_page_only
+-- Without a token there is nobody to send to: the alerts page shows the same words.
+update alerts.outbox
+set
+    sent_at = clock_timestamp(),
+    leased_until = null
+where sent_at is null
+
+-- name: seconds_since_last_message
+select extract(epoch from clock_timestamp() - max(sent_at))::double precision
+from alerts.outbox
+where channel is not null
+
+-- name: lease_message
+-- Critical ones first, then in order. A row of an alert that another sender is busy with waits,
+-- so that no second message is posted while the first one's fate is open.
+with due as (
+    select outbox.outbox_id
+    from alerts.outbox
+    left join alerts.alerts on outbox.alert_id = alerts.alert_id
+    where
+        outbox.sent_at is null
+        and (
+            outbox.leased_until is null
+            or outbox.leased_until <= clock_timestamp()
+        )
+        and not exists (
+            select from alerts.outbox as busy
+            where
+                busy.alert_id = outbox.alert_id
+                and busy.sent_at is null
+                and busy.leased_until > clock_timestamp()
+        )
+    order by coalesce(alerts.severity = 'critical', false) desc, outbox.outbox_id
+    limit 1
+    for update of outbox skip locked
+)
+
+update alerts.outbox
+set
+    leased_until = clock_timestamp() + %(lease_s)s * interval '1 second',
+    attempts = outbox.attempts + 1
+from due
+where outbox.outbox_id = due.outbox_id
+returning
+    outbox.outbox_id,
+    outbox.kind,
+    outbox.alert_id,
+    outbox.payload,
+    outbox.created_at,
+    outbox.attempts
+
+-- name: seconds_until_next_due
+select
+    extract(
+        epoch from min(coalesce(leased_until, clock_timestamp()))
+        - clock_timestamp()
+    )::double precision
+from alerts.outbox
+where sent_at is null
+
+-- name: alert_to_tell
+-- The alert as it stands, with the newest row that this state answers, in one snapshot.
+select
+    alerts.kind,
+    alerts.severity,
+    alerts.status,
+    alerts.message,
+    alerts.recommendation,
+    alerts.opened_at,
+    alerts.acknowledged_at,
+    alerts.resolved_at,
+    alerts.is_baseline,
+    alerts.position,
+    alerts.channel,
+    alerts.message_ts,
+    products.name as product,
+    rows_of_alert.newest_outbox_id,
+    rows_of_alert.attempts,
+    rows_of_alert.oldest_created_at,
+    rows_of_alert.told_by
+from alerts.alerts
+inner join catalog.products on alerts.product_id = products.product_id
+cross join lateral (
+    select
+        max(outbox.outbox_id) as newest_outbox_id,
+        max(outbox.attempts) as attempts,
+        min(outbox.created_at) as oldest_created_at,
+        (array_agg(outbox.payload ->> 'by' order by outbox.outbox_id desc))[1]
+            as told_by
+    from alerts.outbox
+    where outbox.alert_id = alerts.alert_id and outbox.sent_at is null
+) as rows_of_alert
+where alerts.alert_id = %(alert_id)s
+
+-- name: remember_message_of_alert
+update alerts.alerts
+set channel = %(channel)s, message_ts = %(message_ts)s
+where alert_id = %(alert_id)s
+
+-- name: mark_alert_rows_sent
+update alerts.outbox
+set
+    sent_at = clock_timestamp(),
+    leased_until = null,
+    last_error = null,
+    channel = %(channel)s,
+    message_ts = %(message_ts)s
+where
+    alert_id = %(alert_id)s
+    and outbox_id <= %(newest_outbox_id)s
+    and sent_at is null
+
+-- name: mark_row_sent
+update alerts.outbox
+set
+    sent_at = clock_timestamp(),
+    leased_until = null,
+    last_error = null,
+    channel = %(channel)s,
+    message_ts = %(message_ts)s
+where outbox_id = %(outbox_id)s and sent_at is null
+
+-- name: known_channel
+-- Slack looks messages up by a channel's id only; a name that was posted to once has one.
+select channel from alerts.outbox
+where channel is not null
+order by outbox_id desc
+limit 1
+
+-- name: try_again_later
+update alerts.outbox
+set
+    leased_until = clock_timestamp() + %(wait_s)s * interval '1 second',
+    attempts = greatest(attempts - %(attempts_back)s, 0),
+    last_error = %(error)s
+where outbox_id = %(outbox_id)s and sent_at is null
+
+-- name: hold_all_messages
+-- Slack named a time before which it takes nothing; that holds for every row.
+update alerts.outbox
+set leased_until = greatest(
+    coalesce(leased_until, clock_timestamp()),
+    clock_timestamp() + %(wait_s)s * interval '1 second'
+)
+where sent_at is null
+
+-- name: worst_live_alerts
+select
+    alerts.kind,
+    alerts.message,
+    alerts.recommendation
+from alerts.alerts
+where alerts.status <> 'resolved' and alerts.is_baseline
+order by alerts.severity = 'critical' desc, alerts.opened_at, alerts.alert_id
+limit %(at_most)s
+
+-- name: live_baseline_counts
+select
+    count(*) filter (where kind = 'critical_low'),
+    count(*) filter (where kind = 'low')
+from alerts.alerts
+where status <> 'resolved' and is_baseline
+
+-- name: queue_run_failed
+-- A job that fails again and again is told once an hour; Dagster's pages have each run.
+insert into alerts.outbox (kind, payload)
+select
+    'run_failed',
+    %(payload)s::jsonb
+where not exists (
+    select from alerts.outbox
+    where
+        outbox.kind = 'run_failed'
+        and (
+            outbox.payload ->> 'run_id' = %(payload)s::jsonb ->> 'run_id'
+            or (
+                outbox.payload ->> 'job' = %(payload)s::jsonb ->> 'job'
+                and outbox.created_at > now() - interval '1 hour'
+            )
+        )
+)
+returning outbox_id
+
+-- name: seconds_since_event
+select extract(epoch from clock_timestamp() - recorded_at)::double precision
+from ledger.inventory_events
+where position = %(position)s

@@ -1,0 +1,170 @@
+"""planning.policies: when to order a product for a site, and up to what."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import psycopg
+
+from db.sql import load_queries
+from orchestration.defs.forecast.distributions import totals_from_json
+from orchestration.planning.expected import expected_demand, expected_totals
+from orchestration.planning.forecasting import TotalDemand
+from orchestration.planning.replenishment import Policy, policy
+from orchestration.refresh import read_refresh
+from orchestration.resources import Database
+from orchestration.settings import settings
+
+_QUERIES = load_queries(__file__)
+_KEY = ["planning", "policies"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class _Bought:
+    site_id: int
+    product_id: int
+    supplier_id: int | None
+    lead_time_days: int
+    pack_size: int
+    minimum_order_quantity: int
+    mean: list[float]
+
+
+@dg.asset(
+    key=_KEY,
+    deps=[["planning", "forecasts"], ["marts", "mart_planned_products"]],
+    group_name="replenishment",
+    owners=["team:planning"],
+    kinds={"python", "postgres"},
+    description=(
+        "Reorder point, order-up-to level and the minimum of the shelf, one row a planned product "
+        "and site, from the newest forecast. Alerts go by it without a run. A row changes only "
+        "when what it says does."
+    ),
+)
+def policies(context: dg.AssetExecutionContext, database: Database) -> dg.MaterializeResult[None]:
+    """Read forecasts and terms, compute every policy, write those that say something else."""
+    refresh = read_refresh(context, database)
+    with database.connect() as connection:
+        bought = [_Bought(*row) for row in connection.execute(_QUERIES.to_plan.text).fetchall()]
+        totals = {
+            site_id: totals_from_json(stored)
+            for site_id, stored in connection.execute(_QUERIES.distributions.text).fetchall()
+        }
+        made: list[Policy] = []
+        connection.execute(_QUERIES.make_new_policies.text)
+        with connection.cursor() as cursor, cursor.copy(_QUERIES.copy_new_policies.text) as copy:
+            for site_id, products in groupby(bought, key=lambda one: one.site_id):
+                for one, its in _policies_of(list(products), totals[site_id]):
+                    copy.write_row(_row(one, its, refresh.refresh_id))
+                    made.append(its)
+        changed = connection.execute(_QUERIES.apply_new_policies.text).rowcount
+        dropped = connection.execute(_QUERIES.drop_policies_not_planned.text).rowcount
+    return dg.MaterializeResult(
+        metadata={
+            "rows": len(made),
+            "changed": changed,
+            "dropped": dropped,
+            "service_level": settings().service_level,
+            "review_period_days": settings().review_period_days,
+            **_spread("days_of_cover_at_reorder_point", made),
+        }
+    )
+
+
+def _policies_of(products: list[_Bought], totals: TotalDemand) -> Iterator[tuple[_Bought, Policy]]:
+    """The policies of one site; the quantiles of all products with one lead time at once."""
+    mean = np.array([one.mean for one in products])
+    review_days, service_level = settings().review_period_days, settings().service_level
+    protection = np.array([one.lead_time_days + review_days for one in products])
+    expected = expected_totals(mean, protection)
+    quantile = np.zeros(len(products))
+    for days in np.unique(protection):
+        rows = protection == days
+        quantile[rows] = totals.quantile(expected[rows], int(days), service_level)
+    for row, one in enumerate(products):
+        yield (
+            one,
+            policy(
+                mean_demand=expected_demand(mean[row]),
+                demand_quantile=partial(_as_measured, float(quantile[row])),
+                lead_time_days=one.lead_time_days,
+                review_period_days=review_days,
+                service_level=service_level,
+                pack_size=one.pack_size,
+                minimum_order_quantity=one.minimum_order_quantity,
+            ),
+        )
+
+
+def _as_measured(quantile: float, days: int, probability: float) -> float:
+    """The quantile that was read for these days and this level, for all products at once."""
+    return quantile
+
+
+def _row(one: _Bought, its: Policy, refresh_id: int) -> tuple[Any, ...]:
+    return (
+        one.product_id,
+        one.site_id,
+        one.supplier_id,
+        its.lead_time_days,
+        its.review_period_days,
+        its.service_level,
+        its.mean_daily_demand,
+        its.reorder_point,
+        its.order_up_to_level,
+        its.selling_minimum,
+        its.refill_minimum,
+        its.pack_size,
+        its.minimum_order_quantity,
+        json.dumps(its.arithmetic),
+        refresh_id,
+    )
+
+
+def _spread(name: str, made: list[Policy]) -> dict[str, float]:
+    """The middle and the ends of s in days of expected demand."""
+    days = [one.reorder_point / one.mean_daily_demand for one in made if one.mean_daily_demand > 0]
+    if not days:
+        return {}
+    low, middle, high = np.quantile(days, (0.1, 0.5, 0.9))
+    return {
+        f"{name}_p10": round(float(low), 1),
+        f"{name}_median": round(float(middle), 1),
+        f"{name}_p90": round(float(high), 1),
+    }
+
+
+@dg.asset_check(
+    asset=_KEY,
+    blocking=True,
+    description="s is zero or more, S is above s, and each minimum of a shelf is at least one.",
+)
+def no_policy_contradicts_itself(database: Database) -> dg.AssetCheckResult:
+    """An order up to a level below s would be due again at once."""
+    with database.connect() as connection:
+        count, wrong = connection.execute(
+            _QUERIES.policies_that_contradict_themselves.text
+        ).fetchone() or (0, 0)
+    return dg.AssetCheckResult(
+        passed=wrong == 0, metadata={"policies": count, "contradicting": wrong}
+    )
+
+
+@dg.asset_check(asset=_KEY, description="Whatever is planned and forecast has a policy.")
+def every_forecast_product_has_a_policy(database: Database) -> dg.AssetCheckResult:
+    """Without one, no alert would be raised for it."""
+    with database.connect() as connection:
+        count, without = connection.execute(
+            _QUERIES.planned_products_without_a_policy.text
+        ).fetchone() or (0, 0)
+    return dg.AssetCheckResult(
+        passed=without == 0, metadata={"forecast": count, "without_a_policy": without}
+    )

@@ -1,0 +1,248 @@
+-- name: to_plan
+-- Every planned product that has a forecast, with how it is bought; sites one after another.
+select
+    planned.site_id,
+    planned.product_id,
+    planned.supplier_id,
+    planned.lead_time_days,
+    planned.pack_size,
+    planned.minimum_order_quantity,
+    newest.mean
+from marts.mart_planned_products as planned
+cross join lateral (
+    select forecasts.mean
+    from planning.forecasts
+    where
+        forecasts.product_id = planned.product_id
+        and forecasts.site_id = planned.site_id
+    order by forecasts.issued_at desc
+    limit 1
+) as newest
+order by planned.site_id, planned.product_id
+
+-- name: distributions
+select
+    site_id,
+    totals
+from planning.demand_distributions
+
+-- name: make_new_policies
+create temporary table new_policies
+(like planning.policies including defaults) on commit drop
+
+-- name: copy_new_policies
+copy new_policies (
+    product_id, site_id, supplier_id, lead_time_days, review_period_days, service_level,
+    mean_daily_demand, reorder_point, order_up_to_level, selling_minimum, refill_minimum,
+    pack_size, minimum_order_quantity, arithmetic, refresh_id
+) from stdin
+
+-- name: apply_new_policies
+-- A policy that says the same keeps its row: what reads on by refresh_id sees only what changed.
+insert into planning.policies
+select * from new_policies
+on conflict (product_id, site_id) do update
+set
+    supplier_id = excluded.supplier_id,
+    lead_time_days = excluded.lead_time_days,
+    review_period_days = excluded.review_period_days,
+    service_level = excluded.service_level,
+    mean_daily_demand = excluded.mean_daily_demand,
+    reorder_point = excluded.reorder_point,
+    order_up_to_level = excluded.order_up_to_level,
+    selling_minimum = excluded.selling_minimum,
+    refill_minimum = excluded.refill_minimum,
+    pack_size = excluded.pack_size,
+    minimum_order_quantity = excluded.minimum_order_quantity,
+    arithmetic = excluded.arithmetic,
+    refresh_id = excluded.refresh_id,
+    computed_at = excluded.computed_at
+where
+    policies.supplier_id is distinct from excluded.supplier_id
+    or policies.arithmetic is distinct from excluded.arithmetic
+
+-- name: drop_policies_not_planned
+-- Neither held nor sold for half a year: nothing to keep at hand.
+delete from planning.policies
+where
+    not exists (
+        select from marts.mart_planned_products as planned
+        where
+            planned.product_id = policies.product_id
+            and planned.site_id = policies.site_id
+    )
+
+-- name: policies_that_contradict_themselves
+select
+    count(*) as policies,
+    count(*) filter (
+        where order_up_to_level <= reorder_point
+        or reorder_point < 0
+        or selling_minimum < 1
+        or refill_minimum < 1
+    ) as contradicting
+from planning.policies
+
+-- name: planned_products_without_a_policy
+select
+    count(*) as forecast,
+    count(*) filter (where policies.product_id is null) as without_a_policy
+from marts.mart_planned_products as planned
+inner join planning.current_forecasts as newest
+    on
+        planned.product_id = newest.product_id
+        and planned.site_id = newest.site_id
+left join planning.policies
+    on
+        planned.product_id = policies.product_id
+        and planned.site_id = policies.site_id
+
+-- name: stock_and_policy
+-- What there is at the position that this refresh read to, beside what there should be.
+select
+    policies.product_id,
+    policies.site_id,
+    policies.supplier_id,
+    policies.lead_time_days,
+    policies.review_period_days,
+    policies.service_level,
+    policies.mean_daily_demand,
+    policies.reorder_point,
+    policies.order_up_to_level,
+    policies.selling_minimum,
+    policies.refill_minimum,
+    policies.pack_size,
+    policies.minimum_order_quantity,
+    policies.arithmetic,
+    planned.on_hand_selling,
+    planned.on_hand_behind,
+    planned.reserved,
+    newest.mean
+from planning.policies
+inner join marts.mart_planned_products as planned
+    on
+        policies.product_id = planned.product_id
+        and policies.site_id = planned.site_id
+cross join lateral (
+    select forecasts.mean
+    from planning.forecasts
+    where
+        forecasts.product_id = policies.product_id
+        and forecasts.site_id = policies.site_id
+    order by forecasts.issued_at desc
+    limit 1
+) as newest
+where
+    planned.on_hand_selling + planned.on_hand_behind - planned.reserved
+    <= policies.reorder_point
+
+-- name: open_suggestions
+-- Locked, so that an approval waits for the plan, or the plan for the approval.
+select
+    suggestion_id,
+    product_id,
+    site_id,
+    quantity
+from planning.suggestions
+where status = 'open' and kind = 'purchase'
+for update
+
+-- name: open_suggestion
+insert into planning.suggestions (
+    kind, product_id, site_id, supplier_id, quantity, priority, inventory_position,
+    reorder_point, order_up_to_level, days_until_stockout, reason, arithmetic, refresh_id
+)
+values (
+    'purchase', %(product_id)s, %(site_id)s, %(supplier_id)s, %(quantity)s, %(priority)s,
+    %(inventory_position)s, %(reorder_point)s, %(order_up_to_level)s,
+    %(days_until_stockout)s, %(reason)s, %(arithmetic)s, %(refresh_id)s
+)
+
+-- name: revise_suggestion
+-- The quantity that people saw moved: a new version, so that an old approval is answered.
+update planning.suggestions
+set
+    version = version + 1,
+    supplier_id = %(supplier_id)s,
+    quantity = %(quantity)s,
+    priority = %(priority)s,
+    inventory_position = %(inventory_position)s,
+    reorder_point = %(reorder_point)s,
+    order_up_to_level = %(order_up_to_level)s,
+    days_until_stockout = %(days_until_stockout)s,
+    reason = %(reason)s,
+    arithmetic = %(arithmetic)s,
+    refresh_id = %(refresh_id)s,
+    updated_at = now()
+where suggestion_id = %(suggestion_id)s
+
+-- name: close_suggestion
+update planning.suggestions
+set
+    status = 'closed',
+    closed_at = now(),
+    updated_at = now()
+where suggestion_id = %(suggestion_id)s
+
+-- name: plan_by_priority
+select
+    priority,
+    count(*) as lines,
+    sum(suggestions.quantity) as units,
+    round(sum(suggestions.quantity * products.unit_cost_minor) / 100.0) as cost
+from planning.suggestions
+inner join marts.dim_products as products
+    on suggestions.product_id = products.product_id
+where suggestions.status = 'open'
+group by suggestions.priority
+order by min(array_position(
+    array['critical', 'high', 'medium', 'low'], suggestions.priority
+))
+
+-- name: lines_that_do_not_order_up_to_their_level
+-- Whole packs, up to S or the minimum order, and not by a pack more.
+select
+    count(*) as lines,
+    count(*) filter (
+        where suggestions.quantity % terms.pack_size <> 0
+        or suggestions.quantity < terms.wanted
+        or suggestions.quantity - terms.pack_size >= terms.wanted
+    ) as wrong
+from planning.suggestions
+cross join lateral (
+    select
+        (suggestions.arithmetic ->> 'pack_size')::bigint as pack_size,
+        greatest(
+            suggestions.order_up_to_level - suggestions.inventory_position,
+            (suggestions.arithmetic ->> 'minimum_order_quantity')::bigint
+        ) as wanted
+) as terms
+where suggestions.status = 'open'
+
+-- name: needs_without_a_line
+-- At or below s, and yet neither suggested nor approved; and lines for which there is no need.
+select
+    count(*) filter (
+        where planned.on_hand_selling + planned.on_hand_behind - planned.reserved
+        <= policies.reorder_point
+    ) as needs,
+    count(*) filter (
+        where planned.on_hand_selling + planned.on_hand_behind - planned.reserved
+        <= policies.reorder_point
+        and live.product_id is null
+    ) as without_a_line
+from planning.policies
+inner join marts.mart_planned_products as planned
+    on
+        policies.product_id = planned.product_id
+        and policies.site_id = planned.site_id
+left join (
+    select distinct
+        suggestions.product_id,
+        suggestions.site_id
+    from planning.suggestions
+    where suggestions.status in ('open', 'approved')
+) as live
+    on
+        policies.product_id = live.product_id
+        and policies.site_id = live.site_id

@@ -1,0 +1,1 @@
+"""The arithmetic of planning and alerting: pure functions, no Dagster, no database."""

@@ -1,0 +1,82 @@
+"""Orchestration's settings, from the environment, read on first use."""
+
+from functools import cache
+from typing import Annotated
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.connect import ORCHESTRATION_ROLE
+
+_SLACK_API = "https://slack.com/api/"
+
+
+class Settings(BaseSettings):
+    """What orchestration can be told; every field is an environment variable of that name."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    database_url: Annotated[
+        str, Field(alias="DATABASE_URL", min_length=1, validate_default=True)
+    ] = ""
+
+    slack_bot_token: Annotated[SecretStr | None, Field(alias="SLACK_BOT_TOKEN")] = None
+    slack_channel: Annotated[str, Field(alias="SLACK_CHANNEL")] = "#stock"
+    slack_api_url: Annotated[str, Field(alias="SLACK_API_URL")] = _SLACK_API
+
+    refresh_interval_seconds: Annotated[
+        float, Field(alias="PARSTOCK_REFRESH_INTERVAL_SECONDS", ge=1)
+    ] = 15.0
+    review_period_days: Annotated[int, Field(alias="PARSTOCK_REVIEW_PERIOD_DAYS", ge=1)] = 7
+    service_level: Annotated[float, Field(alias="PARSTOCK_SERVICE_LEVEL", gt=0, lt=1)] = 0.95
+
+    # A refresh every few seconds leaves many runs; the failed and the full ones are kept longer.
+    incremental_run_retention_hours: Annotated[
+        float, Field(alias="PARSTOCK_INCREMENTAL_RUN_RETENTION_HOURS", gt=0)
+    ] = 24.0
+    run_retention_days: Annotated[float, Field(alias="PARSTOCK_RUN_RETENTION_DAYS", gt=0)] = 30.0
+
+    check_retention_days: Annotated[float, Field(alias="PARSTOCK_CHECK_RETENTION_DAYS", gt=0)] = (
+        30.0
+    )
+
+    @field_validator("slack_bot_token", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("slack_channel", mode="before")
+    @classmethod
+    def _blank_is_the_default(cls, value: object) -> object:
+        return "#stock" if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("slack_api_url", mode="before")
+    @classmethod
+    def _is_a_base_url(cls, value: object) -> object:
+        if not isinstance(value, str) or not value.strip():
+            return _SLACK_API
+        if urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("must begin with http:// or https://")
+        return value if value.endswith("/") else value + "/"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
+
+
+def dagster_storage_url(database_url: str) -> str:
+    """Where Dagster keeps its own tables: the same database, schema `dagster`, our role.
+
+    dagster-postgres takes one address and nothing else, so schema and role travel in its options.
+    """
+    parts = urlsplit(database_url)
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    ours = f"-csearch_path=dagster -crole={ORCHESTRATION_ROLE}"
+    parameters["options"] = f"{parameters.get('options', '')} {ours}".strip()
+    # SQLAlchemy knows the scheme by its long name only.
+    scheme = "postgresql" if parts.scheme == "postgres" else parts.scheme
+    query = urlencode(parameters, quote_via=quote)
+    return urlunsplit((scheme, parts.netloc, parts.path, query, ""))

@@ -1,0 +1,1 @@
+"""Seeded worlds of demand and lead times: the demonstration data, and the world of the tests."""

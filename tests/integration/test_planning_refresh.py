@@ -1,0 +1,206 @@
+"""A refresh of the simulated arcade: forecasts, policies and suggestions that agree."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from db.connect import ORCHESTRATION_ROLE, connect
+from orchestration.definitions import definitions
+from orchestration.settings import settings
+
+PLAN = """
+select suggestion_id, version, status, product_id, quantity, arithmetic, updated_at
+from planning.suggestions order by suggestion_id
+"""
+POLICIES = "select * from planning.policies order by product_id, site_id"
+FORECASTS = "select count(*), max(issued_at) from planning.forecasts"
+
+_NEW_REFRESH = """
+insert into planning.refreshes (scope, from_position, to_position)
+select
+    %(scope)s,
+    case
+        when %(scope)s = 'full' then 0
+        else (
+            select max(to_position) from planning.refreshes where status = 'succeeded'
+        )
+    end,
+    max(position)
+from ledger.inventory_events
+returning refresh_id
+"""
+
+
+class Arcade:
+    """The small arcade, and the refreshes that bring its plan up to date."""
+
+    def __init__(self, database_url: str, instance: dg.DagsterInstance) -> None:
+        self._database_url = database_url
+        self._instance = instance
+
+    def refresh(self, scope: str) -> dg.ExecuteInProcessResult:
+        """What the worker does with a run that the sensor or the schedule asked for."""
+        (refresh_id,) = self.rows(_NEW_REFRESH, scope=scope)[0]
+        return self.run(scope, tags={"parstock/refresh_id": str(refresh_id)})
+
+    def run(self, scope: str, *, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+        loaded: Any = definitions
+        job = loaded.load_fn().resolve_job_def("full_refresh" if scope == "full" else "refresh")
+        result = job.execute_in_process(instance=self._instance, tags=tags)
+        assert isinstance(result, dg.ExecuteInProcessResult)
+        return result
+
+    def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        with connect(self._database_url, role=ORCHESTRATION_ROLE) as connection:
+            return connection.execute(statement.encode(), values).fetchall()
+
+    def record(self, statement: str) -> None:
+        with connect(self._database_url) as connection:
+            connection.execute("select pg_advisory_xact_lock(ledger.lock_key())")
+            connection.execute(statement.encode())
+
+
+@pytest.fixture
+def arcade(small_arcade_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arcade]:
+    monkeypatch.setenv("DATABASE_URL", small_arcade_url)
+    settings.cache_clear()
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Arcade(small_arcade_url, instance)
+    settings.cache_clear()
+
+
+# Sells everything that the product has where the arcade sells, at once and one place at a time.
+_SELL_OUT = """
+with
+
+doomed as (
+
+    select
+        levels.product_id, levels.location_id, levels.on_hand,
+        row_number() over (order by levels.location_id)
+        + (select max(position) from ledger.inventory_events) as position
+    from ledger.stock_levels as levels
+    where levels.product_id = {product_id} and levels.on_hand > 0
+
+),
+
+events as (
+
+    insert into ledger.inventory_events (
+        position, event_id, recorded_at, occurred_at, event_type,
+        product_id, location_id, recorded_by, quantity
+    )
+    select
+        position, gen_random_uuid(), clock_timestamp(), now(), 'sold',
+        product_id, location_id, 1, on_hand
+    from doomed
+
+),
+
+levels as (
+
+    update ledger.stock_levels as levels
+    set on_hand = 0, version = doomed.position
+    from doomed
+    where levels.product_id = doomed.product_id and levels.location_id = doomed.location_id
+
+)
+
+insert into ledger.movements (
+    position, leg, product_id, location_id, on_hand_change, on_hand_after, place_on_hand_after
+)
+select position, 0, product_id, location_id, -on_hand, 0, 0 from doomed
+"""
+
+
+def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade: Arcade) -> None:
+    # given a full refresh
+    first = arcade.refresh("full")
+    # then every check on it passes; an interval that is a little off is only warned of
+    checks = first.get_asset_check_evaluations()
+    assert {check.check_name for check in checks} >= {
+        "every_line_orders_up_to_its_level",
+        "every_need_has_a_line",
+        "every_selling_product_has_a_forecast",
+        "quantiles_do_not_cross",
+        "coverage_of_the_80_percent_interval_is_near_80",
+        "every_closed_day_has_its_fact",
+        "balance_equals_sum_of_movements",
+    }
+    failed = [
+        check.check_name
+        for check in checks
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
+    ]
+    assert failed == []
+    plan, policies = arcade.rows(PLAN), arcade.rows(POLICIES)
+    assert plan
+    assert policies
+    issued = arcade.rows(FORECASTS)
+
+    # when nothing moved
+    arcade.refresh("incremental")
+    # then nothing is said again
+    assert arcade.rows(PLAN) == plan
+    assert arcade.rows(POLICIES) == policies
+    assert arcade.rows(FORECASTS) == issued
+
+    # when a product that was not on the plan is sold out today
+    (product_id, reorder_point, level) = arcade.rows(
+        "select policies.product_id, policies.reorder_point, policies.order_up_to_level"
+        " from planning.policies left join planning.suggestions"
+        " using (product_id, site_id) where suggestion_id is null and policies.reorder_point > 0"
+        " order by policies.reorder_point desc limit 1"
+    )[0]
+    arcade.record(_SELL_OUT.format(product_id=product_id))
+    arcade.refresh("incremental")
+    # then it is, from nothing up to its level, and nothing else is new; its forecast waits for
+    # the day to close
+    new = [row for row in arcade.rows(PLAN) if row not in plan]
+    assert [row[3] for row in new] == [product_id]
+    terms = new[0][5]
+    assert terms["inventory_position"] == 0
+    assert terms["reorder_point"] == reorder_point
+    assert new[0][4] >= level
+    assert arcade.rows(FORECASTS) == issued
+
+
+def test_a_run_started_by_hand_makes_a_full_refresh_of_its_own(arcade: Arcade) -> None:
+    result = arcade.run("incremental", tags={})
+    found = arcade.rows(
+        "select scope, from_position, to_position, status, dagster_run_id from planning.refreshes"
+    )
+    (newest,) = arcade.rows("select max(position) from ledger.inventory_events")
+    assert found == [("full", 0, newest[0], "succeeded", result.run_id)]
+    assert arcade.rows(POLICIES)
+
+
+def test_the_definitions_load_without_a_database() -> None:
+    # given a process that knows no database, as a code server that starts before it
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("DATABASE")
+    }
+    # when it loads the asset graph
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from orchestration.definitions import definitions as made;"
+            "keys = {key.to_user_string() for key in"
+            " made.load_fn().resolve_all_asset_keys()};"
+            "print('marts/fct_daily_demand' in keys and 'planning/suggestions' in keys)",
+        ],
+        env={**environment, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # then every step of the flow is in it
+    assert loaded.stdout.strip() == "True", loaded.stderr

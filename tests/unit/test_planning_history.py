@@ -1,0 +1,62 @@
+"""The facts of a site become columns that keep their weekdays."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from orchestration.defs.forecast.history import calendar_columns, history_of
+from orchestration.planning.forecasting import forecast_site
+
+SATURDAY = 9131  # 2025-01-04, in days from 2000-01-01
+
+
+def test_days_without_a_gap_are_columns_side_by_side() -> None:
+    assert calendar_columns([10, 11, 12]).tolist() == [0, 1, 2]
+
+
+def test_a_site_that_slept_for_years_wakes_on_the_same_weekday_within_a_week() -> None:
+    slept_from, woke_at = 100, 100 + 7 * 700 + 3
+    columns = calendar_columns([slept_from, woke_at, woke_at + 1]).tolist()
+    assert columns == [0, 3, 4]
+    assert columns[1] % 7 == (woke_at - slept_from) % 7
+
+
+def test_a_gap_of_whole_weeks_is_one_week() -> None:
+    assert calendar_columns([0, 21]).tolist() == [0, 7]
+
+
+def facts(rows: list[tuple[int, int, float, float]]) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
+    kinds = [("product_id", "i4"), ("day_number", "i4"), ("demand", "f8"), ("exposure", "f8")]
+    return np.array(rows, dtype=kinds)
+
+
+def test_each_fact_stands_at_its_product_and_day() -> None:
+    # given facts of two planned products, out of order, and of one that is not planned
+    rows = facts([(9, 101, 2.0, 0.5), (4, 100, 1.0, 1.0), (7, 100, 8.0, 1.0)])
+    # when
+    history = history_of(rows, days=[100, 101], categories={9: "toys", 4: "games"})
+    # then
+    assert np.nan_to_num(history.demand, nan=-1).tolist() == [[-1, 2], [1, -1]]
+    assert history.exposure.tolist() == [[1, 0.5], [1, 1]]
+    assert history.category.tolist() == [1, 0]
+    assert history.next_day == date(2000, 4, 12)
+
+
+def test_a_site_that_is_closed_on_sundays_still_has_its_intervals_measured() -> None:
+    # given half a year of a site whose facts say closed, exposure 0, each Sunday
+    chance = np.random.default_rng(1)
+    days = list(range(SATURDAY, SATURDAY + 182))
+    rows = [
+        (product, day, np.nan, 0.0)
+        if (day - SATURDAY) % 7 == 1
+        else (product, day, float(chance.poisson(2)), 1.0)
+        for product in range(40)
+        for day in days
+    ]
+    # when
+    history = history_of(facts(rows), days=days, categories=dict.fromkeys(range(40), "toys"))
+    said = forecast_site(history)
+    # then
+    assert 0.6 <= said.accuracy.coverage_80 <= 0.95
+    assert said.mean[:, 1::7] == pytest.approx(0)
