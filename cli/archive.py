@@ -60,8 +60,10 @@ def tools_of(database_url: str) -> Tools:
 
 
 def file_name(now: datetime, kind: str = "") -> str:
-    """Names that sort by time: parstock-20260131T023000Z.dump."""
-    return f"parstock-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}{kind}{SUFFIX}"
+    """Names that sort by time, two of one second too: parstock-20260131T023000.125Z.dump."""
+    moment = now.astimezone(UTC)
+    milliseconds = moment.microsecond // 1000
+    return f"parstock-{moment:%Y%m%dT%H%M%S}.{milliseconds:03d}Z{kind}{SUFFIX}"
 
 
 def write_backup(database_url: str, file: Path, *, replace: bool = False) -> None:

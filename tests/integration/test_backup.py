@@ -161,7 +161,8 @@ def test_a_restore_replaces_what_is_there_after_asking_and_keeping_it(
     [kept] = (tmp_path / "home" / "backups").glob("*-before-restore.dump")
     assert parstock.run(database_url, "backup").exit_code == 0
     assert (tmp_path / "home" / "backups" / "images" / "ab" / "abcd").read_bytes() == b"picture"
-    assert parstock.run(database_url, "restore", str(kept), "--yes").exit_code == 0
+    back = parstock.run(database_url, "restore", str(kept), "--yes")
+    assert back.exit_code == 0, back.output
     assert len(event_ids(database_url)) == 9
 
 

@@ -48,3 +48,10 @@ def test_the_newest_backups_stay_and_other_files_are_left_alone(tmp_path: Path) 
     prune(tmp_path, keep=2)
     assert [file.name for file in backups(tmp_path)] == [names[4], names[3]]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["mine.dump", names[3], names[4]]
+
+
+def test_two_backups_of_one_second_have_two_names_that_sort_by_time() -> None:
+    moments = [datetime(2026, 1, 31, 2, 30, 5, at * 125_000, tzinfo=UTC) for at in (1, 2)]
+    names = [file_name(moment, "-before-restore") for moment in moments]
+    assert names == sorted(set(names))
+    assert names[0] == "parstock-20260131T023005.125Z-before-restore.dump"
