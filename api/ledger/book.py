@@ -50,6 +50,7 @@ MOVEMENT_COLUMNS = (
     "reserved_after",
     "place_on_hand_after",
     "place_reserved_after",
+    "last_moment_before",
 )
 LEVEL_COLUMNS = (
     "level_product_id",
@@ -185,8 +186,10 @@ class Book:
                 shelf.reserved if change.lot == NO_LOT else 0,
                 change.place_after,
                 shelf.reserved,
+                shelf.moment_then,
             )
         )
+        shelf.moment_then = shelf.last_moment
 
     def promise(
         self, leg: int, product_id: int, location_id: int, shelf: Shelf, units: int
@@ -211,8 +214,10 @@ class Book:
                 shelf.reserved,
                 shelf.on_hand,
                 shelf.reserved,
+                shelf.moment_then,
             )
         )
+        shelf.moment_then = shelf.last_moment
 
     def columns(self) -> dict[str, Any]:
         """The parameters of `write_group`."""

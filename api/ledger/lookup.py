@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _queries = Queries(Path(__file__).with_name("lookup.sql"))
 _PASSES = 30
+_AFTER_ALL = 2**62
+_ROWS_AT_FIRST = 32
+_MORE_ROWS = 4
 
 
 class Fetch(Protocol):
@@ -167,27 +170,32 @@ class Lookup:
             known.transfers[key] = Transfer(row["dispatched"], row["arrived"], row["lost"])
 
     async def _read_tail(self, product_id: int, bound: datetime, asked: set[int]) -> "_TailRows":
-        """From far enough back that all before it came in order."""
+        """From the last position that divides what happened before it from what happened after."""
         linked = await self.fetch(_queries.read_linked, {"location_ids": sorted(asked)})
         locations = [row["location_id"] for row in linked]
-        since = bound
-        while True:
-            rows = await self.fetch(
-                _queries.read_tail,
-                {"product_id": product_id, "location_ids": locations, "since": since},
-            )
-            earliest = min((row["happened_at"] for row in rows), default=since)
-            if earliest >= since:
-                break
-            # Twice as far each time: where everything is told with the same delay, there is no gap
-            # to be found, and one step at a time would read it all again and again.
-            since = earliest - (bound - earliest)
         levels = await self.fetch(
             _queries.read_levels,
             {"product_ids": [product_id] * len(locations), "location_ids": locations},
         )
+        cut = _Cut(bound, {r["location_id"]: r["last_moment"] for r in levels if not r["lot_id"]})
+        before, count = _AFTER_ALL, _ROWS_AT_FIRST
+        while True:
+            rows = await self.fetch(
+                _queries.read_tail,
+                {
+                    "product_id": product_id,
+                    "location_ids": locations,
+                    "before": before,
+                    "rows": count,
+                },
+            )
+            oldest = rows[-1]["position"] if len(rows) == count else 0
+            # The oldest event may have legs that were not read.
+            if cut.found([row for row in rows if row["position"] > oldest]) or not oldest:
+                break
+            before, count = oldest + 1, count * _MORE_ROWS
         held = {(row["product_id"], row["location_id"]) for row in self.rows if row["kind"] == 1}
-        return _TailRows(bound, asked, linked, rows, levels, held)
+        return _TailRows(bound, asked, linked, cut.rows, levels, held)
 
 
 @dataclass(slots=True)
@@ -216,6 +224,42 @@ class _TailRows:
             if row["refilled_from_location_id"] is not None
         }
         return Tail(self.bound, base, _past(product_id, self.rows), refilled_from)
+
+
+@dataclass(slots=True)
+class _Cut:
+    """Looks for the shortest tail, going back from the newest row: all in `rows`, and the bound,
+    happened after all that came before them, so what stood before them is what a replay leads to.
+
+    `latest`: by place, the latest moment before the rows; None where that is not known.
+    """
+
+    earliest: datetime
+    latest: dict[int, int | None]
+    rows: "list[Record]" = field(default_factory=list)
+
+    def found(self, older: "Sequence[Record]") -> bool:
+        """Take older rows, the newest first, up to the cut."""
+        for row in older:
+            if self._is_before(row):
+                return True
+            self.rows.append(row)
+            self.latest[row["location_id"]] = row["last_moment_before"]
+            self.earliest = min(self.earliest, row["happened_at"])
+        return False
+
+    def _is_before(self, row: "Record") -> bool:
+        if self.rows:
+            newer = self.rows[-1]
+            if row["position"] == newer["position"]:
+                return False
+            # What is derived belongs to its cause, on whichever side of it it was booked.
+            if (row["caused_by"] or 0) >= newer["position"]:
+                return False
+            if 0 < (newer["caused_by"] or 0) <= row["position"]:
+                return False
+        moment = moment_of(self.earliest, 0)
+        return all(latest is not None and latest < moment for latest in self.latest.values())
 
 
 def _past(product_id: int, rows: "Sequence[Record]") -> list[Past]:
@@ -256,6 +300,7 @@ def _hold(known: Known, row: "Record") -> None:
     if lot == NO_LOT:
         shelf.reserved = row["reserved"]
         shelf.last_moment, shelf.settled_moment = row["last_moment"], row["settled_moment"]
+        shelf.moment_then = shelf.last_moment
     elif row["expires_on"] is not None:
         known.expiry[lot] = row["expires_on"]
 

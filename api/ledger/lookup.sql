@@ -273,37 +273,55 @@ left join ledger.lots on stock_levels.lot_id = lots.lot_id
 where stock_levels.lot_id = 0 or stock_levels.on_hand > 0
 
 -- name: read_tail
--- What was recorded of a product since a moment, at some places: what clients told, and by how much
--- each lot changed with what was derived. happened_at: from when on an event matters; what a
--- reversal undoes matters from its own time on.
+-- The newest movements of a product at some places before a position, the newest first: what clients
+-- told, and by how much each lot changed with what was derived. happened_at: from when on an event
+-- matters; what a reversal undoes matters from its own time on.
 select
     movements.position,
     movements.location_id,
     movements.lot_id as moved_lot_id,
     movements.on_hand_change,
+    movements.last_moment_before,
     events.event_id,
     events.event_type::text as event_type,
     events.quantity,
     events.lot_id,
     events.occurred_at,
+    events.caused_by,
     events.caused_by is not null
     or events.event_type = 'reversed'
     or events.event_type in ('reserved', 'released')
     or reversals.reverses is not null as is_left_out,
     least(events.occurred_at, originals.occurred_at) as happened_at
-from ledger.movements
+from (
+    select newest.*
+    from unnest(%(location_ids)s::int[]) as places (location_id)
+    inner join lateral (
+        select
+            movements.position,
+            movements.leg,
+            movements.location_id,
+            movements.lot_id,
+            movements.on_hand_change,
+            movements.last_moment_before
+        from ledger.movements
+        where
+            movements.product_id = %(product_id)s::int
+            and movements.location_id = places.location_id
+            and movements.position < %(before)s::bigint
+        order by movements.position desc
+        limit %(rows)s::int
+    ) as newest on true
+    order by newest.position desc, newest.leg desc
+    limit %(rows)s::int
+) as movements
 inner join ledger.inventory_events as events
     on movements.position = events.position
 left join ledger.inventory_events as originals
     on events.reverses = originals.event_id
 left join ledger.inventory_events as reversals
     on events.event_id = reversals.reverses
-where
-    movements.product_id = %(product_id)s::int
-    and movements.location_id = any(%(location_ids)s::int[])
-    and movements.position
-    > ledger.position_before(%(since)s::timestamptz)
-order by movements.position, movements.leg
+order by movements.position desc, movements.leg desc
 
 -- name: read_told
 -- Events that are there already, for the answer to a repeat: the levels are those after the event

@@ -85,7 +85,7 @@ movements as (
     insert into ledger.movements (
         position, leg, product_id, location_id, lot_id, on_hand_change,
         reserved_change, on_hand_after, reserved_after, place_on_hand_after,
-        place_reserved_after
+        place_reserved_after, last_moment_before
     )
     select given.*
     from unnest(
@@ -94,7 +94,7 @@ movements as (
         %(moved_lot_id)s::int[], %(on_hand_change)s::bigint[],
         %(reserved_change)s::bigint[], %(on_hand_after)s::bigint[],
         %(reserved_after)s::bigint[], %(place_on_hand_after)s::bigint[],
-        %(place_reserved_after)s::bigint[]
+        %(place_reserved_after)s::bigint[], %(last_moment_before)s::bigint[]
     ) as given
 ),
 

@@ -77,7 +77,7 @@ class Shelf:
 
     `last_moment` is that of the latest leg; `settled_moment` of the latest that does not commute
     with what was taken before it. None: not known, so whatever comes is replayed. `version` is the
-    position of the last movement.
+    position of the last movement, `moment_then` the `last_moment` right after it.
     """
 
     lots: dict[int, int] = field(default_factory=lambda: {NO_LOT: 0})
@@ -86,6 +86,7 @@ class Shelf:
     version: int = 0
     last_moment: int | None = _BEFORE_ALL
     settled_moment: int | None = _BEFORE_ALL
+    moment_then: int | None = _BEFORE_ALL
 
     @property
     def available(self) -> int:
@@ -112,6 +113,7 @@ class Shelf:
             self.version,
             self.last_moment,
             self.settled_moment,
+            self.moment_then,
         )
 
     def moved(self, moment: int) -> None:
