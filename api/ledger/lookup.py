@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _queries = Queries(Path(__file__).with_name("lookup.sql"))
 _PASSES = 30
 _AFTER_ALL = 2**62
-_ROWS_AT_FIRST = 32
-_MORE_ROWS = 4
+ROWS_AT_FIRST = 32
+MORE_ROWS = 4
 
 
 class Fetch(Protocol):
@@ -177,8 +177,8 @@ class Lookup:
             _queries.read_levels,
             {"product_ids": [product_id] * len(locations), "location_ids": locations},
         )
-        cut = _Cut(bound, {r["location_id"]: r["last_moment"] for r in levels if not r["lot_id"]})
-        before, count = _AFTER_ALL, _ROWS_AT_FIRST
+        cut = Cut(bound, {r["location_id"]: r["last_moment"] for r in levels if not r["lot_id"]})
+        before, count = _AFTER_ALL, ROWS_AT_FIRST
         while True:
             rows = await self.fetch(
                 _queries.read_tail,
@@ -193,7 +193,7 @@ class Lookup:
             # The oldest event may have legs that were not read.
             if cut.found([row for row in rows if row["position"] > oldest]) or not oldest:
                 break
-            before, count = oldest + 1, count * _MORE_ROWS
+            before, count = oldest + 1, count * MORE_ROWS
         held = {(row["product_id"], row["location_id"]) for row in self.rows if row["kind"] == 1}
         return _TailRows(bound, asked, linked, cut.rows, levels, held)
 
@@ -227,7 +227,7 @@ class _TailRows:
 
 
 @dataclass(slots=True)
-class _Cut:
+class Cut:
     """Looks for the shortest tail, going back from the newest row: all in `rows`, and the bound,
     happened after all that came before them, so what stood before them is what a replay leads to.
 
