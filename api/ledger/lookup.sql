@@ -274,8 +274,8 @@ where stock_levels.lot_id = 0 or stock_levels.on_hand > 0
 
 -- name: read_tail
 -- The newest movements of a product at some places before a position, the newest first: what
--- clients told, and by how much each lot changed with what was derived. happened_at: from when on an
--- event matters; what a reversal undoes matters from its own time on.
+-- clients told, and by how much each lot changed with what was derived. happened_at: from when on
+-- an event matters; what a reversal undoes matters from its own time on.
 select
     movements.position,
     movements.location_id,
