@@ -401,6 +401,19 @@ where
             stock_levels.product_id = parents.product_id
             and (stock_levels.on_hand <> 0 or stock_levels.reserved <> 0)
     )
+union all
+select given.sku, 'variant_of', 'in_kits', given.variant_of
+from given
+inner join catalog.recipe_components
+    on
+        given.variant_of_product_id = recipe_components.product_id
+        or given.variant_of_product_id = recipe_components.component_product_id
+where
+    recipe_components.recipe_version = (
+        select max(recipes.recipe_version)
+        from catalog.recipes
+        where recipes.product_id = recipe_components.product_id
+    )
 
 -- name: find_products
 -- With what a form or a machine is warned of: a parent of variants and a kit have no stock.

@@ -28,6 +28,9 @@ from api.problems import ContentTooLarge
 
 router = APIRouter(prefix="/v1", tags=["catalog"], route_class=CodeRoute)
 
+# Below, mypy is told to ignore annotations that are values: a kind's own models, which FastAPI
+# reads when the routes are made and no type checker can know.
+
 _MADE = {"description": "It is made"}
 _SAME = {"description": "The same is there already"}
 _TAKEN = {"description": "The code is there with other content"}

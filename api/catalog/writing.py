@@ -65,6 +65,8 @@ async def _misfit(connection: DatabaseConnection, wrong: asyncpg.Record) -> Prob
         case "no_parent":
             detail = f"{named} cannot be a parent: it, or this one, is a variant or has stock"
             return DoesNotFit(field, detail)
+        case "in_kits":
+            return DoesNotFit(field, f"{named} cannot be a parent: it is a kit or part of one")
         case _:
             kinds = await fetch(connection, queries.list_location_kinds) if field == "kind" else ()
             return UnknownReference(field, named, known=[kind["kind"] for kind in kinds] or None)

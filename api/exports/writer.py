@@ -11,9 +11,9 @@ from psycopg import sql
 from api.exports.errors import TooManyLines
 from api.exports.schemas import Format
 from api.exports.service import TOO_MANY_LINES
-from api.exports.writing import WRITERS, in_major_units
-from api.imports.masters_fields import MASTERS
-from api.imports.schemas import Kind
+from api.exports.writing import WRITERS, as_written
+from api.imports.masters_kinds import MASTERS
+from api.imports.schemas import MASTER_KINDS, Kind
 from api.log import EventLog, configure_logging
 from api.settings import get_settings
 from db.connect import API_ROLE, connect
@@ -26,10 +26,7 @@ _QUERIES: Mapping[Kind, tuple[Query, Mapping[str, Any]]] = {
     "sales": (_queries.export_sales, {}),
     "counts": (_queries.export_counts, {"least": 0}),
     "opening-stock": (_queries.export_counts, {"least": 1}),
-    "products": (MASTERS["products"].kept, {"codes": None}),
-    "suppliers": (MASTERS["suppliers"].kept, {"codes": None}),
-    "locations": (MASTERS["locations"].kept, {"codes": None}),
-    "sites": (MASTERS["sites"].kept, {"codes": None}),
+    **{kind: (MASTERS[kind].kept, {"codes": None, "others": None}) for kind in MASTER_KINDS},
 }
 
 
@@ -52,7 +49,7 @@ def write_export(
         ):
             cursor.execute(query.text.encode(), values)
             while rows := cursor.fetchmany(_CHUNK_ROWS):
-                write(in_major_units(kind, rows))
+                write(as_written(kind, rows))
                 lines += len(rows)
     return lines
 

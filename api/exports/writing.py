@@ -1,10 +1,11 @@
 """Rows into files: CSV, Excel or Parquet, a batch of rows at a time."""
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,23 +41,31 @@ _TYPES: Mapping[str, pa.DataType] = {
     "quantity": pa.int64(),
     "occurred_at": pa.timestamp("us", "UTC"),
     "cancellation": pa.bool_(),
+    "successor_from": pa.date32(),
+    "units": pa.int64(),
+    "par": pa.int64(),
+    "minimum": pa.int64(),
+    "version": pa.int64(),
 }
 # What XML cannot hold, and what would be taken for the escape of it (ECMA-376, 22.9.2.19).
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
-def in_major_units(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
-    """Products with their money as it is written: 250 of EUR is 2.50."""
+def as_written(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
+    """Products with their money as it is written, 2.50 of EUR, and their options as JSON."""
     if kind != "products":
         return rows
     names = COLUMNS[kind]
     cost, price, currency = (names.index(n) for n in ("unit_cost", "unit_price", "currency"))
+    options = names.index("options")
     told = []
     for row in rows:
         cells = list(row)
         for n in (cost, price):
             if cells[n] is not None:
                 cells[n] = Decimal(cells[n]).scaleb(-minor_digits(cells[currency]))
+        held = cells[options]
+        cells[options] = json.dumps(held, ensure_ascii=False, sort_keys=True) if held else None
         told.append(cells)
     return told
 
@@ -138,7 +147,7 @@ def _csv_cell(cell: Any) -> str:
 
 def _excel_cell(sheet: Any, cell: Any) -> Any:
     match cell:
-        case str() | datetime():
+        case str() | date():
             text = cell if isinstance(cell, str) else _moment(cell)
             found = WriteOnlyCell(sheet, _NOT_IN_XML.sub(_escape, text))
             # As it stands: openpyxl takes what begins with = for a formula.
@@ -157,5 +166,7 @@ def _escape(found: re.Match[str]) -> str:
     return f"_x{ord(found[0]):04X}_"
 
 
-def _moment(moment: datetime) -> str:
+def _moment(moment: date) -> str:
+    if not isinstance(moment, datetime):
+        return moment.isoformat()
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

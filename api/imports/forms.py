@@ -25,6 +25,10 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "minimum_order_quantity",
         "base_unit",
         "status",
+        "successor",
+        "successor_from",
+        "variant_of",
+        "options",
     ),
     "suppliers": ("code", "name", "lead_time_days"),
     "locations": (
@@ -37,8 +41,13 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "selling",
         "refilled_from",
         "parent",
+        "gln",
     ),
     "sites": ("code", "name", "time_zone"),
+    "packs": ("sku", "pack", "units"),
+    "barcodes": ("code", "sku", "pack"),
+    "par-levels": ("location", "sku", "par", "minimum"),
+    "recipes": ("sku", "version", "component", "quantity"),
     "opening-stock": ("sku", "location", "opening_quantity", "opened_at"),
     "counts": ("sku", "location", "counted_quantity", "counted_at"),
     "sales": (
@@ -51,6 +60,11 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "cancellation",
     ),
 }
+# Exports of releases that had fewer columns come back as well.
+_BEFORE: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+    ("products", COLUMNS["products"][:11]),
+    ("locations", COLUMNS["locations"][:9]),
+)
 # The first group is the text without the apostrophe.
 ESCAPED_TEXT = r"^'('*[=+\-@\t\r\n][\s\S]*)$"
 _RUN_BY_SPREADSHEETS = re.compile(r"'*[=+\-@\t\r\n]")
@@ -60,15 +74,16 @@ _PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*", re.ASCII)
 def is_our_form(names: Iterable[str]) -> bool:
     """Whether a file with these columns was written by Parstock: an export or rejected lines."""
     found = tuple(names)
-    return found[: len(REJECTED_COLUMNS)] == REJECTED_COLUMNS or is_our_export(found)
+    return found[: len(REJECTED_COLUMNS)] == REJECTED_COLUMNS or exported_kind(found) is not None
 
 
-def is_our_export(names: Iterable[str]) -> bool:
-    """Whether these are the columns of an export, behind those of rejected lines or not."""
+def exported_kind(names: Iterable[str]) -> Kind | None:
+    """The kind of an export with these columns, behind those of rejected lines or not."""
     found = tuple(names)
     if found[: len(REJECTED_COLUMNS)] == REJECTED_COLUMNS:
         found = found[len(REJECTED_COLUMNS) :]
-    return found in COLUMNS.values()
+    kinds = (kind for kind, columns in (*COLUMNS.items(), *_BEFORE) if columns == found)
+    return next(kinds, None)
 
 
 def escaped(text: str) -> str:

@@ -8,8 +8,11 @@ from api.database import DatabaseConnection, say_who_acts
 from api.identity.service import system_actor
 from api.imports.keeping import ACTOR, begin, keep_rejected
 from api.imports.masters import settle_currency
-from api.imports.masters_fields import Masters, find_fields, require_code
+from api.imports.masters_fields import find_fields
 from api.imports.masters_files import MasterFile
+from api.imports.masters_kinds import Masters, require_columns
+from api.imports.masters_lines import Findings
+from api.imports.masters_recipes import RecipeFile
 from api.imports.naming import source_of
 from api.imports.place import fetch, queries
 from api.imports.reading import Table
@@ -28,11 +31,15 @@ async def import_masters(
     tell: Tell,
 ) -> ImportReport:
     """Make and change master data, all of the file in one transaction."""
-    columns = find_fields(masters, table.columns, options.columns)
-    require_code(masters, columns, table.columns, options.called)
+    columns = find_fields(masters.fields, table.columns, options.columns)
+    require_columns(masters, columns, table.columns, options.called)
     currency, notes = await settle_currency(connection, options.currency)
     asks_for_it = {"unit_cost", "unit_price"} & columns.keys() and "currency" not in columns
-    file = MasterFile(table, masters, columns, connection, options, currency)
+    file: MasterFile | RecipeFile
+    if masters.of is None:
+        file = RecipeFile(table, masters, columns, connection, options)
+    else:
+        file = MasterFile(table, masters, masters.of, columns, connection, options, currency)
     source = options.source or source_of(options.called)
     async with _transaction(connection):
         if connection is not None and not options.dry_run:
@@ -40,9 +47,9 @@ async def import_masters(
             await say_who_acts(connection, actor)
         await file.import_lines(tell)
         if connection is not None and not options.dry_run:
-            await _keep_row(connection, file, masters, options, source, actor)
-    file.note_rejections()
-    rejections = file.rejections()
+            await _keep_row(connection, file.findings, masters, options, source, actor)
+    file.findings.note_rejections(table)
+    rejections = file.findings.rejections()
     sheet = [f"Read from the sheet {table.sheet} (--sheet)."] if table.sheet else []
     return ImportReport(
         source=source,
@@ -61,21 +68,21 @@ async def import_masters(
 
 async def _keep_row(
     connection: DatabaseConnection,
-    file: MasterFile,
+    findings: Findings,
     masters: Masters,
     options: ImportOptions,
     source: str,
     actor: int,
 ) -> None:
     """The import's own row, which stands or falls with what it imported."""
-    counts = {"outcomes": {str(name): lines for name, lines in file.findings.outcomes.items()}}
+    counts = {"outcomes": {str(name): lines for name, lines in findings.outcomes.items()}}
     belongs_nowhere = dict.fromkeys(("site", "location", "time_zone", "first_day", "last_day"))
     import_id = await begin(
         connection,
         options,
         source=source,
         kind=masters.kind,
-        lines=file.findings.lines,
+        lines=findings.lines,
         counts=counts,
         shifted_days=0,
         imported_by=actor,

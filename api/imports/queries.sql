@@ -222,7 +222,8 @@ select
     locations.metering::text as metering,
     locations.selling,
     sources.code as refilled_from,
-    parents.code as parent
+    parents.code as parent,
+    locations.gln
 from catalog.locations
 inner join catalog.sites on locations.site_id = sites.site_id
 left join catalog.locations as sources
@@ -244,9 +245,17 @@ select
     products.pack_size,
     products.minimum_order_quantity,
     products.base_unit,
-    products.status
+    products.status,
+    successors.sku as successor,
+    products.successor_from,
+    parents.sku as variant_of,
+    products.options
 from catalog.products
 left join catalog.suppliers on products.supplier_id = suppliers.supplier_id
+left join catalog.products as successors
+    on products.successor_product_id = successors.product_id
+left join catalog.products as parents
+    on products.variant_of_product_id = parents.product_id
 where %(codes)s::text[] is null or products.sku = any(%(codes)s::text[])
 order by products.sku collate "C"
 
@@ -254,120 +263,6 @@ order by products.sku collate "C"
 select location_kinds.kind
 from catalog.location_kinds
 order by location_kinds.kind
-
--- name: keep_sites
-insert into catalog.sites (code, name, time_zone)
-select
-    given.code,
-    given.name,
-    given.time_zone
-from unnest(
-    %(code)s::text[], %(name)s::text[], %(time_zone)s::text[]
-) as given (code, name, time_zone)
-order by given.code
-on conflict (code) do update
-set
-    name = excluded.name,
-    time_zone = excluded.time_zone
-
--- name: keep_suppliers
-insert into catalog.suppliers (code, name, lead_time_days)
-select
-    given.code,
-    given.name,
-    given.lead_time_days
-from unnest(
-    %(code)s::text[], %(name)s::text[], %(lead_time_days)s::int[]
-) as given (code, name, lead_time_days)
-order by given.code
-on conflict (code) do update
-set
-    name = excluded.name,
-    lead_time_days = excluded.lead_time_days
-
--- name: keep_locations
-insert into catalog.locations (
-    code, site_id, kind, name, capacity, metering, selling
-)
-select
-    given.code,
-    sites.site_id,
-    given.kind,
-    coalesce(given.name, given.code),
-    given.capacity,
-    given.metering::catalog.metering,
-    coalesce(given.selling, location_kinds.sells_by_default)
-from unnest(
-    %(code)s::text[], %(site)s::text[], %(kind)s::text[], %(name)s::text[],
-    %(capacity)s::bigint[], %(metering)s::text[], %(selling)s::boolean[]
-) as given (code, site, kind, name, capacity, metering, selling)
-inner join catalog.sites on given.site = sites.code
-inner join catalog.location_kinds on given.kind = location_kinds.kind
-order by given.code
-on conflict (code) do update
-set
-    kind = excluded.kind,
-    name = excluded.name,
-    capacity = excluded.capacity,
-    metering = excluded.metering,
-    selling = excluded.selling
-
--- name: connect_locations
--- After all of them are there, since a place may come before the one that it names.
-update catalog.locations
-set
-    refilled_from_location_id = sources.location_id,
-    parent_location_id = parents.location_id
-from unnest(
-    %(code)s::text[], %(refilled_from)s::text[], %(parent)s::text[]
-) as given (code, refilled_from, parent)
-left join catalog.locations as sources on given.refilled_from = sources.code
-left join catalog.locations as parents on given.parent = parents.code
-where
-    locations.code = given.code
-    and (locations.refilled_from_location_id, locations.parent_location_id)
-    is distinct from (sources.location_id, parents.location_id)
-
--- name: keep_products
-insert into catalog.products (
-    sku, name, category, unit_cost, unit_price, currency, supplier_id,
-    pack_size, minimum_order_quantity, base_unit, status
-)
-select
-    given.sku,
-    given.name,
-    given.category,
-    given.unit_cost,
-    given.unit_price,
-    given.currency,
-    suppliers.supplier_id,
-    given.pack_size,
-    given.minimum_order_quantity,
-    given.base_unit,
-    given.status
-from unnest(
-    %(sku)s::text[], %(name)s::text[], %(category)s::text[],
-    %(unit_cost)s::bigint[], %(unit_price)s::bigint[], %(currency)s::text[],
-    %(supplier)s::text[], %(pack_size)s::int[],
-    %(minimum_order_quantity)s::int[], %(base_unit)s::text[], %(status)s::text[]
-) as given (
-    sku, name, category, unit_cost, unit_price, currency, supplier, pack_size,
-    minimum_order_quantity, base_unit, status
-)
-left join catalog.suppliers on given.supplier = suppliers.code
-order by given.sku
-on conflict (sku) do update
-set
-    name = excluded.name,
-    category = excluded.category,
-    unit_cost = excluded.unit_cost,
-    unit_price = excluded.unit_price,
-    currency = excluded.currency,
-    supplier_id = excluded.supplier_id,
-    pack_size = excluded.pack_size,
-    minimum_order_quantity = excluded.minimum_order_quantity,
-    base_unit = excluded.base_unit,
-    status = excluded.status
 
 -- name: list_mappings
 select

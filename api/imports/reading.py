@@ -10,7 +10,8 @@ import duckdb
 
 from api.imports.columns import Column
 from api.imports.errors import FileUnreadable
-from api.imports.forms import ESCAPED_TEXT, REJECTED_COLUMNS, is_our_export, is_our_form
+from api.imports.forms import ESCAPED_TEXT, REJECTED_COLUMNS, exported_kind, is_our_form
+from api.imports.schemas import Kind
 from api.imports.workbook import MAGIC as WORKBOOK_MAGIC
 from api.imports.workbook import load_workbook
 
@@ -62,7 +63,7 @@ DATE_FORMATS = (
 class Table:
     """The file as table `raw`: `row` (the header is row 1), then c0, c1, ... as they stand.
 
-    `is_exact`: an export of ours, whose codes are meant to the letter.
+    `exported`: the kind of an export of ours, whose codes are meant to the letter.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -71,8 +72,12 @@ class Table:
     lines: int
     encoding: str
     file_columns: tuple[Column, ...]
-    is_exact: bool = False
+    exported: Kind | None = None
     sheet: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return self.exported is not None
 
 
 @contextmanager
@@ -133,7 +138,7 @@ def read_file(
         lines=lines,
         encoding=encoding,
         file_columns=kept,
-        is_exact=is_our_export(column.name for column in kept),
+        exported=exported_kind(column.name for column in kept),
         sheet=chosen,
     )
 

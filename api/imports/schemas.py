@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as ModelField
@@ -14,13 +14,15 @@ from pydantic_core import PydanticCustomError
 from api.text import NewCode, ShortText, SoughtCode
 
 EventKind = Literal["sales", "counts", "opening-stock"]
-MasterKind = Literal["products", "suppliers", "locations", "sites"]
+MasterKind = Literal[
+    "products", "suppliers", "locations", "sites", "packs", "barcodes", "par-levels", "recipes"
+]
 Kind = EventKind | MasterKind
 Profile = Literal["invoice-lines", "plain"]
 
 PROFILES: tuple[Profile, ...] = ("invoice-lines", "plain")
 EVENT_KINDS: tuple[EventKind, ...] = ("sales", "counts", "opening-stock")
-MASTER_KINDS: tuple[MasterKind, ...] = ("products", "suppliers", "locations", "sites")
+MASTER_KINDS: tuple[MasterKind, ...] = get_args(MasterKind)
 KINDS: tuple[Kind, ...] = (*EVENT_KINDS, *MASTER_KINDS)
 
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.database import DatabaseConnection, open_connection
-from api.imports.columns import speaks_of_events
 from api.imports.event_files import import_events
 from api.imports.mappings import mapping_for, mapping_of, put_mapping, with_mapping
-from api.imports.masters_fields import MASTERS, Masters, guess_masters
+from api.imports.masters_kinds import MASTERS, Masters, guess_masters
 from api.imports.masters_service import import_masters
 from api.imports.options import check_options
 from api.imports.reading import Table, add_constants, read_file, workspace
@@ -62,15 +61,13 @@ async def import_file(
 
 def _kind(table: Table, options: ImportOptions) -> tuple[EventKind | None, Masters | None]:
     """What was said, else what the columns speak of; None where events are still to be told."""
-    match options.kind:
+    match options.kind or table.exported:
         case None:
-            is_events = speaks_of_events(table.columns)
-            stem = Path(options.called).stem
-            return None, None if is_events else guess_masters(table.columns, stem)
-        case "sales" | "counts" | "opening-stock":
-            return options.kind, None
-        case _:
-            return None, MASTERS[options.kind]
+            return None, guess_masters(table.columns, Path(options.called).stem)
+        case "sales" | "counts" | "opening-stock" as kind:
+            return kind, None
+        case kind:
+            return None, MASTERS[kind]
 
 
 @asynccontextmanager

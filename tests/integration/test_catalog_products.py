@@ -174,6 +174,13 @@ def test_a_kit_holds_neither_itself_nor_another(api: httpx.Client) -> None:
     assert put_recipe(api, "INNER", BEAR=1).status_code == 201
     for kit, part in (("OUTER", "INNER"), (BEAR, "DUCK"), ("OUTER", "PARENT"), ("PARENT", BEAR)):
         assert put_recipe(api, kit, None, **{part: 1}).status_code == 422, (kit, part)
+    # and: neither a kit nor a part of one has variants
+    made(api, "/v1/products", sku="OTHER", name="OTHER")
+    for parent in ("INNER", BEAR):
+        change = {"variant_of": parent}
+        refused = api.patch("/v1/products/OTHER", json=change, headers={"If-Match": "*"})
+        detail = f"{parent} cannot be a parent: it is a kit or part of one"
+        assert refused.json()["errors"] == [{"pointer": "#/variant_of", "detail": detail}]
     assert put_recipe(api, "nobody", BEAR=1).status_code == 404
     assert api.get("/v1/products/OUTER/recipe").status_code == 404
 

@@ -35,7 +35,8 @@ inner join (values
 ) as made (code, site, kind, name, capacity) on made.site = sites.code;
 update catalog.locations set
     refilled_from_location_id = (select location_id from catalog.locations where code = 'B 1'),
-    parent_location_id = (select location_id from catalog.locations where code = 'B 1')
+    parent_location_id = (select location_id from catalog.locations where code = 'B 1'),
+    gln = '4012345000009'
 where code = 'b  1';
 insert into catalog.products
 (sku, name, category, unit_cost, unit_price, currency, supplier_id, pack_size, base_unit, status)
@@ -49,8 +50,46 @@ from (values
     ('-7', 'NULL', 'null', 0, 0, 'KWD', E'a"b', 1)
 ) as made (sku, name, category, cost, price, currency, supplier, pack)
 left join catalog.suppliers on suppliers.code = made.supplier;
+insert into catalog.products (sku, name) values ('FAM', 'a family'), ('KIT', 'a kit');
+update catalog.products set
+    variant_of_product_id = (select product_id from catalog.products where sku = 'FAM'),
+    options = '{"größe": "=L", "colour": "re\\"d; x=y"}'
+where sku = '-7';
+update catalog.products set
+    successor_product_id = (select product_id from catalog.products where sku = 'ABC'),
+    successor_from = '2027-02-28'
+where sku = 'abc';
+insert into catalog.packs (product_id, pack, units)
+select product_id, made.pack, made.units
+from catalog.products
+inner join (values ('=1+1', '+6', 6), ('=1+1', 'box', 24), ('00123', 'box', 10000000))
+    as made (sku, pack, units) on made.sku = products.sku;
+insert into catalog.barcodes (code, product_id, pack)
+select made.code, product_id, made.pack
+from catalog.products
+inner join (values ('04006381333931', '=1+1', '+6'), ('00000040170725', '=1+1', null),
+    ('00036000291452', '00123', 'box'), ('14006381333938', 'ABC', null))
+    as made (code, sku, pack) on made.sku = products.sku;
+insert into catalog.par_levels (location_id, product_id, par, minimum)
+select location_id, product_id, made.par, made.minimum
+from (values ('b  1', '=1+1', 12, 3), ('b  1', '-7', 0, 0), ('+49', 'ABC', 1000000000, 1))
+    as made (place, sku, par, minimum)
+inner join catalog.locations on locations.code = made.place
+inner join catalog.products on products.sku = made.sku;
+insert into catalog.recipes (product_id, recipe_version)
+select product_id, made.version from catalog.products
+inner join (values ('KIT', 1), ('KIT', 2), ('00123', 1), ('00123', 2))
+    as made (sku, version) on made.sku = products.sku;
+insert into catalog.recipe_components
+select kits.product_id, made.version, components.product_id, made.quantity
+from (values ('KIT', 1, '=1+1', 2), ('KIT', 1, '00123', 1), ('KIT', 2, 'abc', 1000000),
+    ('KIT', 2, '=1+1', 1), ('00123', 1, 'abc', 3)) as made (kit, version, component, quantity)
+inner join catalog.products as kits on kits.sku = made.kit
+inner join catalog.products as components on components.sku = made.component;
 """
-_MASTERS: tuple[Kind, ...] = ("sites", "suppliers", "locations", "products")
+_MASTERS: tuple[Kind, ...] = (
+    "sites", "suppliers", "locations", "products", "packs", "barcodes", "par-levels", "recipes"
+)  # fmt: skip
 
 
 async def _trade(database_url: str) -> None:
@@ -99,9 +138,12 @@ def _import(path: Path, kind: Kind, database_url: str) -> None:
 
 def _state(database_url: str) -> list[Any]:
     """All that an import could change, versions included."""
-    tables = ("suppliers", "sites", "locations", "products", "changes")
+    tables = (
+        "suppliers", "sites", "locations", "products", "packs", "barcodes", "par_levels",
+        "recipes", "recipe_components", "changes",
+    )  # fmt: skip
     return [
-        *(query(database_url, f"select * from catalog.{table} order by 1") for table in tables),  # noqa: S608
+        *(query(database_url, f"select * from catalog.{table} order by 1, 2") for table in tables),  # noqa: S608
         query(database_url, "select * from ledger.inventory_events order by position"),
         query(database_url, "select * from ledger.stock_levels order by 1, 2, 3"),
     ]
@@ -163,7 +205,8 @@ def test_a_sale_that_was_edited_in_an_export_is_refused(shop: str, tmp_path: Pat
 def test_parquet_has_types(shop: str, tmp_path: Path) -> None:
     table = pq.read_table(_export("products", shop, tmp_path, "parquet"))
     assert str(table.schema.field("unit_price").type) == "decimal128(20, 3)"
-    assert table.num_rows == 5
+    assert str(table.schema.field("successor_from").type) == "date32[day]"
+    assert table.num_rows == 7
 
 
 def test_the_verb_writes_a_file_and_says_how_much(
@@ -174,7 +217,7 @@ def test_the_verb_writes_a_file_and_says_how_much(
     path = tmp_path / "p.xlsx"
     result = CliRunner().invoke(main, ["export", "products", str(path)])
     assert result.exit_code == 0, result.output
-    assert result.output == f"{path}: 5 lines of products.\n"
+    assert result.output == f"{path}: 7 lines of products.\n"
     assert [found.name for found in tmp_path.iterdir() if found.suffix] == ["p.xlsx"]
     result = CliRunner().invoke(main, ["export", "products", str(tmp_path / "p.pdf")])
     assert result.exit_code == 2

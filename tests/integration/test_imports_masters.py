@@ -145,6 +145,127 @@ def test_places_come_with_their_sites_and_with_what_refills_them(
     assert import_from(moved, database_url).errors[0].reason == "it is north for good"
 
 
+_SHOP = """
+insert into catalog.sites (code, name) values ('near', 'Near');
+insert into catalog.locations (code, site_id, kind, name, selling)
+select 'S', site_id, 'shelf', 'S', true from catalog.sites;
+insert into catalog.products (sku, name)
+select sku, sku from unnest(array['BEAR', 'DUCK', 'KIT', 'FAM', 'RED', 'BLUE']) as sku;
+insert into catalog.packs (product_id, pack, units)
+select product_id, 'box', 12 from catalog.products where sku = 'BEAR';
+insert into catalog.recipes (product_id, recipe_version)
+select product_id, 1 from catalog.products where sku = 'KIT';
+insert into catalog.recipe_components
+select kits.product_id, 1, components.product_id, 2
+from catalog.products as kits, catalog.products as components
+where kits.sku = 'KIT' and components.sku = 'DUCK';
+update catalog.products set variant_of_product_id =
+    (select product_id from catalog.products where sku = 'FAM'), options = '{"colour": "red"}'
+where sku = 'RED';
+"""
+_Case = tuple[str, list[str], dict[str, int], list[tuple[int, str, str]]]
+_CASES: dict[str, _Case] = {
+    "packs": (
+        "Item No,Pack,Units per pack",
+        ["BEAR,box,12", "BEAR,tray,6", "DUCK,box,0", "NONE,box,6", "BEAR,tray,7", "DUCK,,6"],
+        {"created": 1, "unchanged": 1, "rejected": 4},
+        [
+            (4, "Units per pack", "Input should be greater than or equal to 1"),
+            (5, "Item No", "there is no product NONE"),
+            (6, "Item No", "BEAR/tray stands in row 3 already"),
+            (7, "Pack", "there is no pack"),
+        ],
+    ),
+    "barcodes": (
+        "EAN,Item No,Pack",
+        ["4006381333931,BEAR,box", "40170725,BEAR,", "04006381333931,DUCK,", "4006381333930,DUCK,",
+         "036000291452,DUCK,box", "x,BEAR,"],
+        {"created": 2, "rejected": 4},
+        [
+            (4, "EAN", "04006381333931 stands in row 2 already"),
+            (5, "EAN", "The check digit should be 1 (at character 13)"),
+            (6, "Pack", "there is no pack box of the product DUCK"),
+            (7, "EAN", "A GTIN has 8, 12, 13 or 14 digits (at character 1)"),
+        ],
+    ),
+    "par-levels": (
+        "Place,Item No,Par level,Min",
+        ["S,BEAR,12,3", "S,DUCK,2,3", "T,DUCK,2,", "S,NONE,2,", "S,KIT,many,"],
+        {"created": 1, "rejected": 4},
+        [
+            (3, "Min", "Expected no more than par"),
+            (4, "Place", "there is no place T"),
+            (5, "Item No", "there is no product NONE"),
+            (6, "Par level", "a number is expected"),
+        ],
+    ),
+    "recipes": (
+        "Kit,Version,Component,Qty",
+        ["KIT,1,DUCK,2", "KIT,2,BEAR,1", "KIT,2,DUCK,1", "BEAR,1,RED,1", "RED,1,KIT,1",
+         "BLUE,2,DUCK,1", "FAM,1,DUCK,1", "DUCK,1,BLUE,0", "DUCK,1,RED,1"],
+        {"created": 2, "unchanged": 1, "rejected": 6},
+        [
+            (5, "Kit", "BEAR is part of a kit, so it cannot be one"),
+            (6, "Kit", "RED is part of a kit, so it cannot be one"),
+            (7, "Version", "the next version of BLUE is 1"),
+            (8, "Kit", "FAM has variants, so it cannot be a kit"),
+            (9, "Qty", "Input should be greater than or equal to 1"),
+            (10, "line", "row 9 of the same kit is wrong"),
+        ],
+    ),
+    "products": (
+        "sku,name,successor,replaced from,variant of,options",
+        ["NEW,New,NEWER,2027-01-31,,", "NEWER,Newer,,,,", "BLUE,Blue,,,FAM,colour=blue; size=L",
+         "DUCK,,BEAR,,,", "BEAR,,NONE,2027-01-01,,", "A,A,B,2027-01-01,,", "B,B,A,2027-01-01,,",
+         "C,C,,,KIT,", "D,D,,,RED,", 'E,E,,,FAM,"{""colour"": ""red""}"', "FAM,,,,BLUE,",
+         "F,F,,,,colour"],
+        {"created": 2, "changed": 1, "rejected": 9},
+        [
+            (5, "replaced from", "Expected a successor and its first day"),
+            (6, "successor", "there is no product NONE"),
+            (7, "successor", "A would follow itself, over B"),
+            (8, "successor", "B would follow itself, over A"),
+            (9, "variant of", "KIT cannot be a parent: it is a kit or part of one"),
+            (10, "variant of", "RED cannot be a parent: it is a variant itself"),
+            (11, "options", "another variant has these options"),
+            (12, "variant of", "BLUE cannot be a parent: it is a variant itself"),
+            (13, "options", 'options as in colour=red; size=L, or {"colour": "red"}, are expected'),
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", _CASES)
+def test_what_belongs_to_a_product_is_made_or_its_line_told(
+    database_url: str, tmp_path: Path, kind: str
+) -> None:
+    execute(database_url, _SHOP)
+    header, rows, found, errors = _CASES[kind]
+    path = write_csv(tmp_path / f"{kind}.csv", header, *rows)
+    for dry_run in (True, False):
+        report = import_from(path, database_url, dry_run=dry_run)
+        assert (report.kind, outcomes(report)) == (kind, found)
+        assert [(error.row, error.field, error.reason) for error in report.errors] == errors
+    # when it comes again
+    again = import_from(path, database_url)
+    kept = sum(found.values()) - found["rejected"]
+    assert outcomes(again) == {"unchanged": kept, "rejected": found["rejected"]}
+
+
+def test_a_recipe_without_versions_is_the_next_one(database_url: str, tmp_path: Path) -> None:
+    execute(database_url, _SHOP)
+    path = write_csv(tmp_path / "kits.csv", "kit,component,quantity", "KIT,DUCK,2", "KIT,BEAR,1")
+    assert outcomes(import_from(path, database_url)) == {"changed": 2}
+    assert outcomes(import_from(path, database_url)) == {"unchanged": 2}
+    write_csv(path, "kit,component,quantity", "KIT,,")
+    assert outcomes(import_from(path, database_url)) == {"changed": 1}
+    versions = "select recipe_version, count(component_product_id) from catalog.recipes"
+    joined = " left join catalog.recipe_components using (product_id, recipe_version)"
+    assert query(database_url, f"{versions}{joined} group by 1 order by 1") == [
+        (1, 1), (2, 2), (3, 0),
+    ]  # fmt: skip
+
+
 def test_the_audit_log_says_that_an_import_changed_it(database_url: str, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "suppliers.csv", "code,name", "toys,Toys Ltd")
     import_from(path, database_url)

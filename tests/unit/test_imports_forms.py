@@ -12,7 +12,7 @@ from api.imports.forms import (
     REJECTED_COLUMNS,
     escaped,
     escaped_unless_number,
-    is_our_export,
+    exported_kind,
     is_our_form,
 )
 
@@ -37,9 +37,11 @@ def test_a_number_of_a_rejected_line_is_what_it_says(cell: str | None, told: str
 
 
 def test_our_files_are_known_by_their_headers() -> None:
-    for names in COLUMNS.values():
-        assert is_our_export(names)
-        assert is_our_export((*REJECTED_COLUMNS, *names))
+    for kind, names in COLUMNS.items():
+        assert exported_kind(names) == kind
+        assert exported_kind((*REJECTED_COLUMNS, *names)) == kind
         assert not is_our_form(names[1:])
+    # and: as a release before wrote them
+    assert exported_kind(COLUMNS["products"][:11]) == "products"
     assert is_our_form((*REJECTED_COLUMNS, "Item No"))
-    assert not is_our_export((*REJECTED_COLUMNS, "Item No"))
+    assert exported_kind((*REJECTED_COLUMNS, "Item No")) is None
