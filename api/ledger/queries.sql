@@ -204,6 +204,9 @@ group by products.sku, locations.code, sites.code
 order by products.sku, locations.code
 limit %(limit)s::int
 
+-- name: levels_of_product
+select ledger.levels_of(%(sku)s::text, %(sites)s::text[], %(limit)s::int) as page
+
 -- name: find_places
 -- Places by code, with the one that each is refilled from.
 select

@@ -168,14 +168,14 @@ _levels_json: TypeAdapter[Page[StockLevel]] = TypeAdapter(Page[StockLevel])
 async def _levels_at_once(request: Request) -> Response:
     request.scope["route"] = LEVELS_AT_ONCE
     actor = await _reader(request)
+    sku = request.query_params["sku"]
     async with request.app.state.pool.acquire() as connection:
-        levels = await service.list_stock_levels(
-            connection,
-            sites=actor.sites,
-            sku=request.query_params["sku"],
-            limit=DEFAULT_LIMIT + 1,
-        )
-    page = _levels_json.dump_json(_page(levels, DEFAULT_LIMIT))
+        page = await service.levels_page_of(connection, sku, sites=actor.sites, limit=DEFAULT_LIMIT)
+        if page is None:
+            levels = await service.list_stock_levels(
+                connection, sites=actor.sites, sku=sku, limit=DEFAULT_LIMIT + 1
+            )
+            page = _levels_json.dump_json(_page(levels, DEFAULT_LIMIT)).decode()
     return Response(page, media_type="application/json")
 
 

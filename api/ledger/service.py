@@ -258,3 +258,13 @@ async def list_stock_levels(
     }
     rows = await connection.fetch(query.positional, *query.arguments(values))
     return [StockLevel(**row) for row in rows]
+
+
+async def levels_page_of(
+    connection: DatabaseConnection, sku: str, *, sites: Sites, limit: int
+) -> str | None:
+    """The page of one product's levels as it is answered; None where it has more than `limit`."""
+    query = _queries.levels_of_product
+    values = {"sku": sku, "sites": sites, "limit": limit}
+    page: str | None = await connection.fetchval(query.positional, *query.arguments(values))
+    return page

@@ -493,6 +493,43 @@ def test_stock_levels_can_be_filtered_and_paged(api: httpx.Client) -> None:
     assert keys(sku="NONE") == []
 
 
+def test_the_short_way_to_one_product_answers_as_the_long_one(
+    api: httpx.Client, database_url: str
+) -> None:
+    odd = 'Bär "5" \\ <b>'
+    execute(database_url, "insert into catalog.products (sku, name) values (%s, 'x')", odd)
+    post_batch(
+        api,
+        [
+            row(sku=odd, location=SHELF, quantity=3),
+            row(sku=odd, location=SHELF, quantity=2, lot="L-1"),
+            row("reserved", sku=odd, location=SHELF, quantity=1),
+            row(sku=odd, location=ELSEWHERE, quantity=7),
+        ],
+    )
+
+    def both(sku: str) -> list[str]:
+        more: tuple[dict[str, object], ...] = ({}, {"limit": 100})
+        return [api.get("/v1/stock-levels", params={"sku": sku, **each}).text for each in more]
+
+    short, long = both(odd)
+    assert short == long
+    assert [level["on_hand"] for level in json.loads(short)["items"]] == [7, 5]
+    short, long = both("NONE")
+    assert short == long
+    # and where there are more places than a page has rows
+    execute(
+        database_url,
+        "insert into catalog.locations (code, site_id, kind, name, selling)"
+        " select 'MANY-' || n, site_id, 'shelf', 'x', true"
+        " from catalog.sites, generate_series(1, 99) as n where sites.code = 'far'",
+    )
+    post_batch(api, [row(sku=odd, location=f"MANY-{n}") for n in range(1, 100)])
+    short, long = both(odd)
+    assert short == long
+    assert json.loads(short)["next_cursor"] is not None
+
+
 @pytest.mark.parametrize("params", [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"sku": ""}])
 def test_a_wrong_parameter_is_named(shared_api: httpx.Client, params: dict[str, Any]) -> None:
     answer = shared_api.get("/v1/stock-levels", params=params)
