@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api import health, metrics
 from api.alerts import routes as alerts
 from api.catalog import routes as catalog
+from api.counting import routes as counting
 from api.database import make_pool
 from api.exports import routes as exports
 from api.exports.service import Exports
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         feed,
         rejected,
         lots,
+        counting,
         health,
         metrics,
         identity,

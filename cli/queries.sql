@@ -88,7 +88,7 @@ from pg_namespace
 where
     to_regclass('parstock.migrations') is not null
     and nspname in (
-        'parstock', 'catalog', 'identity', 'ledger', 'planning', 'alerts',
+        'parstock', 'catalog', 'identity', 'ledger', 'counting', 'planning', 'alerts',
         'staging', 'intermediate', 'marts', 'dagster'
     )
 order by nspname

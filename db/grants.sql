@@ -1,6 +1,6 @@
 -- Who may do what, table by table; run after every migration. The API writes what people and
 -- machines tell; orchestration writes what follows from it; nobody edits an event or a movement.
-grant usage on schema parstock, catalog, identity, ledger, planning, alerts,
+grant usage on schema parstock, catalog, identity, ledger, counting, planning, alerts,
 staging, intermediate, marts to parstock_api;
 grant usage on schema parstock, catalog, ledger, planning, alerts
 to parstock_orchestration;
@@ -24,6 +24,12 @@ grant update (
 ) on ledger.rejected_events to parstock_api;
 grant select, insert, delete on ledger.open_reservations to parstock_api;
 grant select on ledger.epoch, ledger.told_events to parstock_api;
+grant select, insert, update on ledger.closed_counts to parstock_api;
+grant select, insert on all tables in schema counting to parstock_api;
+grant update (state, round, submitted_at, approved_by, closed_at) on counting.sessions
+to parstock_api;
+grant update (withdrawn_at, withdrawn_by) on counting.lines to parstock_api;
+grant update (refused) on counting.results to parstock_api;
 grant select on all tables in schema planning to parstock_api;
 grant select on all tables in schema alerts to parstock_api;
 grant update (status, acknowledged_at, acknowledged_by, resolved_at, resolved_by)

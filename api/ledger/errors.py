@@ -9,6 +9,7 @@ UnknownReservation (422)              the reservation names nothing
 SameSite, InTransit, NotInTransit, KitNotStocked, ParentNotStocked (422)
 ForeignSite (403)                     a place of a site that the actor has no part in
 TooLate (422)                         it happened too long ago to be taken without a manager
+BeforeAClosedCount (422)              likewise, before a count that is closed
 EventConflict (409)                   the event_id is taken by another event
 AlreadyReversed (409)
 InsufficientStock (409)               a reservation beyond what is available
@@ -18,6 +19,7 @@ EventRefused (422)                    the database's own constraints, the second
 LedgerBusy, LedgerUnavailable (503)
 """
 
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -133,6 +135,18 @@ class TooLate(_OneField):
 
     def __init__(self, days: float) -> None:
         super().__init__(f"It is older than {days:g} days: a manager may record it")
+
+
+class BeforeAClosedCount(_OneField):
+    slug = TooLate.slug
+    title = TooLate.title
+    field = "occurred_at"
+
+    def __init__(self, sku: str, location: str, counted_at: datetime) -> None:
+        super().__init__(
+            f"{sku} at {location} was counted at {counted_at:%Y-%m-%dT%H:%M:%SZ}, and that count is"
+            " closed: a manager may record what happened before it"
+        )
 
 
 class TooFarAhead(_OneField):

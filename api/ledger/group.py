@@ -115,6 +115,8 @@ class Group:
         late = {
             step[0].product_id for step in steps if not self._replays.is_in_order(step, steps, at)
         }
+        if late and not entry.may_be_late:
+            self._replays.refuse_before_a_closed_count(entry, steps, late, at)
         if len(steps) == 1 and not late:
             return self._one_step(entry, item, place, steps, at)
         before: list[Booked] = []

@@ -72,7 +72,18 @@ class Keys:
         names = self._names
         await self._look_up(events, names)
         return [
-            self._entry(event, recorded_by, self._happened_at(event, received_at), sites, names)
+            self._entry(
+                event,
+                recorded_by,
+                by_our_clock(
+                    event.occurred_at,
+                    sent_at=event.sent_at,
+                    received_at=received_at,
+                    tolerance=self._clock_tolerance,
+                ),
+                sites,
+                names,
+            )
             for event in events
         ]
 
@@ -91,13 +102,6 @@ class Keys:
     def forget(self) -> None:
         """Another database may answer from now on: one restored from a backup, say."""
         self._names = _Names()
-
-    def _happened_at(self, event: AnyEvent, received_at: datetime) -> datetime:
-        """By our clock: a device that sends its own is as wrong about the past as about now."""
-        if event.sent_at is None:
-            return event.occurred_at
-        skew = received_at - event.sent_at
-        return event.occurred_at + skew if abs(skew) > self._clock_tolerance else event.occurred_at
 
     async def _look_up(self, events: Sequence[AnyEvent], names: _Names) -> None:
         skus, codes = set(), set()
@@ -159,6 +163,16 @@ class Keys:
             names.lots[item.product_id, code][0] if code is not None and item is not None else None,
             sites,
         )
+
+
+def by_our_clock(
+    occurred_at: datetime, *, sent_at: datetime | None, received_at: datetime, tolerance: timedelta
+) -> datetime:
+    """When it happened: a device that sends its clock is as wrong about the past as about now."""
+    if sent_at is None:
+        return occurred_at
+    skew = received_at - sent_at
+    return occurred_at + skew if abs(skew) > tolerance else occurred_at
 
 
 async def _find(

@@ -13,6 +13,8 @@ from api.problems import Problem
 
 LevelKey = tuple[int, int]
 TransferKey = tuple[UUID, int, int]
+# Until when a closed count covers a level, by lot; NO_LOT is all of it.
+ClosedCounts = dict[LevelKey, dict[int, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,9 @@ class Entry:
 
     What names an earlier event has item and place only where the client named them. `transit`: the
     place of what is under way to the site that the goods go to. `sites`: where its sender may act,
-    None for everywhere. `refusal`: why it is not taken, unless it is a repeat. `attempted`: it was
-    new when a commit was sent whose fate is not known, so to find it recorded is no repeat.
+    None for everywhere. `refusal`: why it is not taken, unless it is a repeat. `may_be_late`: a
+    manager says so, or it is history. `attempted`: it was new when a commit was sent whose fate is
+    not known, so to find it recorded is no repeat.
     """
 
     event: AnyEvent
@@ -62,6 +65,7 @@ class Entry:
     lot: int | None = None
     sites: frozenset[str] | None = None
     refusal: Problem | None = None
+    may_be_late: bool = False
     attempted: bool = False
     outcome: Recorded | Problem | None = None
 
@@ -149,9 +153,11 @@ class Needs:
 
     tails: dict[int, tuple[datetime, set[int]]] = field(default_factory=dict)
     reserved: set[LevelKey] = field(default_factory=set)
+    closed: set[LevelKey] = field(default_factory=set)
+    anew: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.tails or self.reserved)
+        return bool(self.tails or self.reserved or self.closed or self.anew)
 
     def tail(self, product_id: int, bound: datetime, locations: set[int]) -> None:
         """The past of a product from `bound` on, at least at these places."""
@@ -177,6 +183,7 @@ class Known:
     reservations_read: set[LevelKey] = field(default_factory=set)
     transfers: dict[TransferKey, Transfer] = field(default_factory=dict)
     tails: dict[int, Tail] = field(default_factory=dict)
+    closed: ClosedCounts = field(default_factory=dict)
 
     def shelf(self, product_id: int, location_id: int) -> Shelf:
         """The shelf of a product at a place; an empty one where it never was."""

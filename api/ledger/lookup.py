@@ -11,6 +11,7 @@ from uuid import UUID
 from api.ledger.answers import told_of
 from api.ledger.events import Adjusted, Arrived, Dispatched, Released, Reversed, Shipped
 from api.ledger.known import (
+    ClosedCounts,
     Entry,
     Held,
     Item,
@@ -57,6 +58,7 @@ class Lookup:
     reserved_levels: set[LevelKey] = field(default_factory=set)
     transfers: "list[Record]" = field(default_factory=list)
     tails: "dict[int, _TailRows]" = field(default_factory=dict)
+    closed: ClosedCounts = field(default_factory=dict)
     rejected_before: set[UUID] = field(default_factory=set)
     passes: int = 0
 
@@ -94,6 +96,8 @@ class Lookup:
         if needs.reserved:
             await self._read_reservations(set(), needs.reserved)
             self.reserved_levels |= needs.reserved
+        if needs.closed:
+            await self._read_closed_counts(needs.closed)
         for product_id, (bound, locations) in needs.tails.items():
             before = self.tails.get(product_id)
             if before is not None:
@@ -115,6 +119,7 @@ class Lookup:
             promise = _reservation(rows)
             known.reservations[promise.reservation] = promise
         known.reservations_read = set(self.reserved_levels)
+        known.closed = self.closed
         self._keep_transfers(known)
         for product_id, tail in self.tails.items():
             for row in tail.levels:
@@ -152,6 +157,19 @@ class Lookup:
         for row in rows:
             found.setdefault(row["reservation"], []).append(row)
         self.reservations |= found
+
+    async def _read_closed_counts(self, levels: set[LevelKey]) -> None:
+        rows = await self.fetch(
+            _queries.read_closed_counts,
+            {
+                "product_ids": [product_id for product_id, _ in levels],
+                "location_ids": [location_id for _, location_id in levels],
+            },
+        )
+        self.closed |= {level: {} for level in levels}
+        for row in rows:
+            level = (row["product_id"], row["location_id"])
+            self.closed[level][row["lot_id"]] = row["counted_at"]
 
     async def _read_transfers(self) -> None:
         ids = {

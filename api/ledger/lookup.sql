@@ -229,6 +229,22 @@ where
     )
 group by events.transfer_id, events.product_id, transits.location_id
 
+-- name: read_closed_counts
+-- Asked for only where an event is not in order: a count is an event itself, so that what is in
+-- order is not before it.
+select
+    closed_counts.product_id,
+    closed_counts.location_id,
+    closed_counts.lot_id,
+    closed_counts.counted_at
+from unnest(
+    %(product_ids)s::int[], %(location_ids)s::int[]
+) as levels (product_id, location_id)
+inner join ledger.closed_counts
+    on
+        levels.product_id = closed_counts.product_id
+        and levels.location_id = closed_counts.location_id
+
 -- name: read_linked
 -- Places that are linked by refill, as one moves goods between them without a word.
 with recursive linked (location_id) as (

@@ -168,6 +168,24 @@ where not exists (
 )
 order by given.row_number
 
+-- name: close_counts
+-- A lot that the ledger does not know was not counted in it.
+insert into ledger.closed_counts as kept (product_id, location_id, lot_id, counted_at)
+select
+    given.product_id,
+    given.location_id,
+    coalesce(lots.lot_id, 0),
+    given.counted_at
+from unnest(
+    %(product_ids)s::int[], %(location_ids)s::int[], %(lots)s::text[],
+    %(moments)s::timestamptz[]
+) as given (product_id, location_id, lot, counted_at)
+left join ledger.lots
+    on given.product_id = lots.product_id and given.lot = lots.code
+where given.lot is null or lots.lot_id is not null
+on conflict (product_id, location_id, lot_id) do update
+set counted_at = greatest(kept.counted_at, excluded.counted_at)
+
 -- name: list_stock_levels
 select
     products.sku,

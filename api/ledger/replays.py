@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from api.ledger.book import Book
+from api.ledger.errors import BeforeAClosedCount
 from api.ledger.known import Entry, Item, Known, Needs, Place, Tail, Unread
 from api.ledger.steps import Step, Units
-from api.ledger.stock import Change, Past, Shelf, Why, apply, is_in_order, moment_of, replay
+from api.ledger.stock import NO_LOT, Change, Past, Shelf, Why, apply, is_in_order, moment_of, replay
 
 Booked: TypeAlias = tuple[Item, Change]
 
@@ -37,6 +38,33 @@ class Replays:
         return is_in_order(
             leg, moment_of(at, leg.rank), shelf, behind[1] if behind is not None else None
         )
+
+    def refuse_before_a_closed_count(
+        self, entry: Entry, steps: list[Step], late: set[int], at: datetime
+    ) -> None:
+        """What happened before a count that is closed asks a manager.
+
+        Where that is not read yet, it is asked for. The group is decided anew without what is
+        refused, since its steps may have changed what is known of a transfer.
+        """
+        for item, place, leg in steps:
+            if leg.is_direct or item.product_id not in late:
+                continue
+            key = (item.product_id, place.location_id)
+            closed = self._known.closed.get(key)
+            if closed is None:
+                self._needs.closed.add(key)
+                continue
+            named = leg.lot or NO_LOT
+            until = [
+                counted_at
+                for lot, counted_at in closed.items()
+                if lot in (named, NO_LOT) or named == NO_LOT
+            ]
+            if until and at <= max(until):
+                entry.refusal = BeforeAClosedCount(item.sku, place.code, max(until))
+                self._needs.anew = True
+                raise Unread
 
     def now(self, item: Item, steps: list[Step], at: datetime) -> list[Booked]:
         """Do steps that are in order; what comes in first, as a replay would."""

@@ -172,12 +172,13 @@ class Ledger:
         for entry in entries:
             if isinstance(entry, Problem):
                 continue
+            entry.may_be_late = history or allow_late
             # What was recorded in its time is answered again however late the repeat is.
             if entry.occurred_at > latest:
                 entry.refusal = TooFarAhead()
             elif not history and isinstance(entry.event, OpeningBalance):
                 entry.refusal = SystemReason()
-            elif entry.occurred_at < earliest and not (history or allow_late):
+            elif entry.occurred_at < earliest and not entry.may_be_late:
                 entry.refusal = TooLate(self._settings.late_days)
         return entries
 
@@ -231,6 +232,17 @@ async def open_ledger(
             yield ledger
         finally:
             await ledger.stop()
+
+
+async def close_counts(
+    connection: DatabaseConnection,
+    counts: Sequence[tuple[int, int, str | None, datetime]],
+) -> None:
+    """From now on, what happened before these counts of (product, place, lot) asks a manager."""
+    names = ("product_ids", "location_ids", "lots", "moments")
+    values = {name: [count[number] for count in counts] for number, name in enumerate(names)}
+    query = _queries.close_counts
+    await connection.execute(query.positional, *query.arguments(values))
 
 
 async def list_stock_levels(

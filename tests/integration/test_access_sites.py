@@ -42,6 +42,10 @@ class Shop:
             far = row(location="FAR-01", sku=DUCK, quantity=7)
             assert admin.post("/v1/inventory-events", json=far).status_code == 201
             assert admin.post("/v1/inventory-events", json=row()).status_code == 201
+            self.count_session_id = str(uuid4())
+            counted = {"location": "FAR-01", "name": "Hidden count"}
+            address = f"/v1/count-sessions/{self.count_session_id}"
+            assert admin.put(address, json=counted).status_code == 201
             made = {"username": "nearby", "role": "manager", "sites": NEAR, "password": PASSWORD}
             assert admin.post("/v1/users", json=made).status_code == 201
         self.far_event = far["event_id"]
@@ -59,6 +63,8 @@ class Shop:
             " union all select to_jsonb(locations)::text from catalog.locations"
             " where code = 'FAR-01'"
             " union all select status from alerts.alerts"
+            " union all select to_jsonb(sessions)::text from counting.sessions"
+            " union all select to_jsonb(lines)::text from counting.lines"
             " order by 1",
         )
 
@@ -94,6 +100,7 @@ def of_the_other(shop: Shop, path: str) -> str:
         "{event_id}": shop.far_event,
         "{alert_id}": shop.alert_id,
         "{session_id}": shop.alert_id,
+        "{count_session_id}": shop.count_session_id,
         "{kind}": "sold",
         "{pack}": "box",
         "{number}": "1",
@@ -146,6 +153,9 @@ def test_nothing_of_another_site_is_changed(
     far_place = {"code": "FAR-02", "site": "far", "kind": "shelf"}
     moved = {"code": "FAR-01", "site": "near", "kind": "shelf"}
     par = {"minimum": 1, "maximum": 5}
+    session = f"/v1/count-sessions/{shop.count_session_id}"
+    line = {"sku": DUCK, "quantity": 1, "counted_at": "2026-01-31T12:00:00Z"}
+    again = {"levels": [{"sku": DUCK}]}
     unnamed = {"sku": ..., "location": ..., "quantity": ...}
     undone = row("reversed", reverses=shop.far_event, **unnamed)
     tries = [
@@ -158,6 +168,12 @@ def test_nothing_of_another_site_is_changed(
         nearby.post(f"/v1/alerts/{shop.alert_id}/acknowledge"),
         nearby.post(f"/v1/alerts/{shop.alert_id}/resolve"),
         pages.post(f"/alerts/{shop.alert_id}/resolve"),
+        nearby.put(session, json={"location": "FAR-01"}),
+        nearby.put(f"{session}/lines/{uuid4()}", json=line),
+        nearby.post(f"{session}/submit", json={}),
+        nearby.post(f"{session}/recount", json=again),
+        nearby.post(f"{session}/approve", json={}),
+        nearby.post(f"{session}/cancel", json={}),
         nearby.get("/v1/users"),
         nearby.post("/v1/inventory-events", json=row(location="FAR-01", sku=DUCK)),
         nearby.post("/v1/inventory-events", json=undone),

@@ -80,6 +80,18 @@ GET /v1/barcodes/{code}                          read
 PATCH /v1/barcodes/{code}                        manage every site
 PUT /v1/barcodes/{code}                          manage every site
 GET /v1/changes                                  manage every site
+GET /v1/count-sessions                           read
+GET /v1/count-sessions/{count_session_id}        read
+PUT /v1/count-sessions/{count_session_id}        manage
+POST /v1/count-sessions/{count_session_id}/approve manage
+POST /v1/count-sessions/{count_session_id}/cancel manage
+GET /v1/count-sessions/{count_session_id}/levels read
+GET /v1/count-sessions/{count_session_id}/levels.csv read
+GET /v1/count-sessions/{count_session_id}/lines  read
+DELETE /v1/count-sessions/{count_session_id}/lines/{line_id} record
+PUT /v1/count-sessions/{count_session_id}/lines/{line_id} record
+POST /v1/count-sessions/{count_session_id}/recount manage
+POST /v1/count-sessions/{count_session_id}/submit record
 GET /v1/devices                                  administer
 POST /v1/devices                                 administer
 DELETE /v1/devices/{name}                        administer
@@ -184,6 +196,8 @@ _VALUES = {
     "event_id": str(uuid4()),
     "alert_id": str(uuid4()),
     "session_id": str(uuid4()),
+    "count_session_id": str(uuid4()),
+    "line_id": str(uuid4()),
 }
 
 

@@ -42,7 +42,15 @@ _CHECKS = [
 # It never ends, so it has tests of its own.
 _ENDLESS = {"/v1/inventory-events/stream"}
 # What is there, for half of the requests: else most would end at a name that is not.
-_THERE = {"sku": BEAR, "location": CLAW, "username": "someone", "name": "till-1", "number": 1}
+COUNT_SESSION = "1f0e7a52-3a34-4c6e-9a53-0b5d7a3f0c11"
+_THERE = {
+    "sku": BEAR,
+    "location": CLAW,
+    "username": "someone",
+    "name": "till-1",
+    "number": 1,
+    "count_session_id": COUNT_SESSION,
+}
 _CODES = {"sites": "near", "locations": CLAW, "suppliers": "toys", "barcodes": "4006381333931"}
 
 
@@ -92,6 +100,7 @@ def walker(
             with with_token(address) as client:
                 client.post("/v1/inventory-events", json=row("received", quantity=5))
                 client.post("/v1/suppliers", json={"code": "toys", "name": "Toys"})
+                client.put(f"/v1/count-sessions/{COUNT_SESSION}", json={"location": CLAW})
             yield Walker(address, database_url)
 
 

@@ -1,0 +1,1 @@
+"""Count sessions: a place counted by any number of people, reviewed, counted again, approved."""
