@@ -1,6 +1,5 @@
 """The whole program, started as a user starts it, in a home and on ports of its own."""
 
-import contextlib
 import os
 import secrets
 import signal
@@ -18,6 +17,7 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 _FIRST_PORT, _PORTS = 20_000, 12_000
+_claims: list[socket.socket] = []
 _T = TypeVar("_T")
 
 
@@ -29,12 +29,21 @@ def free_port() -> int:
     """A port that nothing listens on and that stays so until it is used.
 
     Below those that systems give to outgoing connections and to whoever asks for any port: one of
-    these can be lost between being found and being listened on.
+    these can be lost between being found and being listened on. Nor is it given twice, here or to
+    another process of ours: until this one ends it holds the UDP port of that number, which
+    nobody else wants.
     """
     while True:
         port = _FIRST_PORT + secrets.randbelow(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+        else:
+            _claims.append(claim)
             return port
 
 

@@ -217,9 +217,12 @@ def _feed(
 def alone_on(database_url: str) -> Iterator[None]:
     """Keep supervisors away; a StartError where Parstock's parts are on this database."""
     with connect(database_url, autocommit=True) as connection:
-        if not _one(connection, "try_supervisor_lock"):
-            raise StartError("Parstock runs on this database: stop it first (`parstock stop`).")
         give_up_at = time.monotonic() + _SESSIONS_END_WITHIN_S
+        while not _one(connection, "try_supervisor_lock"):
+            if time.monotonic() < give_up_at:
+                time.sleep(0.1)
+                continue
+            raise StartError("Parstock runs on this database: stop it first (`parstock stop`).")
         while sessions := _one(connection, "sessions_of_ours"):
             if time.monotonic() < give_up_at:
                 time.sleep(0.1)

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.database import DatabaseConnection, open_connection
+from api.identity.errors import NameTaken
 from api.identity.service import create_device_key
 from api.log import EventLog, configure_logging
 from db.sql import load_queries
@@ -74,19 +75,27 @@ async def live(settings: LiveSettings) -> None:
         if not spots:
             _log.info("nothing_to_simulate")
             return
-        async with connection.transaction():
-            await connection.execute(_queries.retire_keys.positional)
-            key = await create_device_key(connection, _KEY_NAME)
-    _log.info("simulating", events_a_minute=settings.events_a_minute, spots=len(spots))
     try:
+        key = await _take_over(settings)
+        _log.info("simulating", events_a_minute=settings.events_a_minute, spots=len(spots))
         await _go_on(settings, key, Floor(spots, targets, seed=settings.seed))
-    except RelievedError:
+    except (RelievedError, NameTaken):
         raise  # the key that bears the name now is another's
     except BaseException:
         with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             async with asyncio.timeout(_REVOKED_WITHIN_S), _database(settings) as connection:
                 await connection.execute(_queries.retire_keys.positional)
         raise
+
+
+async def _take_over(settings: LiveSettings) -> str:
+    """A key of our own; that of a simulator before us is revoked.
+
+    Who is told to stop while this commits cannot know whether there is a key: it is to be revoked.
+    """
+    async with _database(settings) as connection, connection.transaction():
+        await connection.execute(_queries.retire_keys.positional)
+        return await create_device_key(connection, _KEY_NAME)
 
 
 @asynccontextmanager

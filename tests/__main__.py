@@ -13,8 +13,15 @@ import pytest
 
 _WORKERS_AT_MOST = 4
 _PASSES: tuple[tuple[str, list[str]], ...] = (
-    # A file stays in one worker, so that what a module sets up is set up once.
-    ("shared", ["-n", str(min(os.cpu_count() or 1, _WORKERS_AT_MOST)), "--dist=loadfile"]),
+    # A file stays in one worker, so that what a module sets up is set up once. The order is that
+    # of the folders: the unit tests are short and come last, so that the workers end together.
+    (
+        "shared",
+        [
+            *("-n", str(min(os.cpu_count() or 1, _WORKERS_AT_MOST))),
+            *("--dist=loadfile", "--no-loadscope-reorder"),
+        ],
+    ),
     ("alone", []),
 )
 _NOTHING_TO_RUN = pytest.ExitCode.NO_TESTS_COLLECTED

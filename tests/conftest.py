@@ -28,13 +28,14 @@ _ALONE = (
     "integration/test_migrations_from_the_first.py",
 )
 
-# A slow machine is not a wrong answer.
-hypothesis.settings.register_profile(
-    "parstock",
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("parstock")
+# A slow machine is not a wrong answer, and what is asked is the same each time: only with
+# `--hypothesis-seed` does a run look elsewhere, as `make chaos` does.
+_PATIENT: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("the same each time", derandomize=True, **_PATIENT)
+hypothesis.settings.register_profile("by the seed", **_PATIENT)
 
 # Tests of durability start a cluster of their own with fsync on.
 _FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "max_connections": "200"}
@@ -59,6 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """A suite that is terminated stops what it started, as one that is interrupted does."""
+    seed = config.getoption("--hypothesis-seed")
+    hypothesis.settings.load_profile("the same each time" if seed is None else "by the seed")
     is_worker = hasattr(config, "workerinput")
     _SUITE["is spread over workers"] = not is_worker and bool(
         getattr(config.option, "numprocesses", None)
@@ -122,10 +125,21 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     cluster = embedded_postgres(home)
     cluster.start(settings=_FAST_AND_FORGETFUL)
     try:
+        _let_in_quickly(cluster)
         yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _let_in_quickly(cluster: EmbeddedPostgres) -> None:
+    """Prove the password in one round and not in 4,096: tests connect many thousand times."""
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        if connection.info.server_version >= 160_000:
+            connection.execute("set scram_iterations = 1")
+            connection.execute(
+                psycopg.sql.SQL("alter role current_user password {}").format(cluster.password)
+            )
 
 
 @pytest.fixture(scope="session")

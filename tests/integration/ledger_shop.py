@@ -169,10 +169,15 @@ def event_ids(database_url: str) -> list[UUID]:
 
 def assert_balanced(database_url: str) -> None:
     """Balance = sum of movements everywhere, and positions have no gap."""
-    assert query(database_url, BROKEN_BALANCES) == []
-    [(count, last)] = query(
-        database_url, "select count(*), coalesce(max(position), 0) from ledger.inventory_events"
-    )
+    with psycopg.connect(database_url) as connection:
+        assert_balanced_on(connection)
+
+
+def assert_balanced_on(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    assert connection.execute(BROKEN_BALANCES).fetchall() == []
+    [(count, last)] = connection.execute(
+        "select count(*), coalesce(max(position), 0) from ledger.inventory_events"
+    ).fetchall()
     assert count == last
 
 

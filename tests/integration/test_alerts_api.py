@@ -1,6 +1,5 @@
 """Alerts and the summary over HTTP."""
 
-import select
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -102,11 +101,14 @@ def test_a_filter_that_cannot_be_is_named(api: httpx.Client) -> None:
 
 
 def heard(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
-    """The channels that were notified until nothing more comes."""
-    channels = []
-    while select.select([connection], [], [], 0.3)[0]:
-        channels += [note.channel for note in connection.notifies(timeout=0)]
-    return channels
+    """What was notified before this: notifications come in the order of their commits."""
+    connection.execute("notify parstock_outbox, 'the last one'")
+    payloads = []
+    for note in connection.notifies(timeout=30):
+        if note.payload == "the last one":
+            break
+        payloads.append(note.channel)
+    return payloads
 
 
 def test_acknowledging_twice_is_told_to_slack_once(api: httpx.Client, shop: PlannedShop) -> None:

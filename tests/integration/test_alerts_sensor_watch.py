@@ -9,6 +9,9 @@ from functools import partial
 import dagster as dg
 import pytest
 
+from db.connect import ORCHESTRATION_ROLE, connect
+from db.sql import load_queries
+from orchestration.defs.alerts import watch as watching
 from orchestration.defs.alerts.evaluation import Evaluation
 from orchestration.defs.alerts.sensors import materialization
 from orchestration.defs.alerts.watch import Served, Shift, watch
@@ -94,11 +97,21 @@ def test_every_sale_is_told_soon_while_ticks_come_and_go(
 
 
 def test_only_one_tick_serves_at_a_time(shop: SmallShop, server: SlackServer) -> None:
-    ticks = Ticks(shop, resource(server), shift=Shift(30.0, 2.0), gap_s=5.0)
-    with ticks.going_on():
-        time.sleep(2.5)
+    def tick() -> Served | None:
+        return watch(
+            shop.database_url,
+            resource(server),
+            shift=Shift(hand_over_after_s=30.0, end_after_s=0.5),
+            report=lambda *_: None,
+        )
 
-    assert sorted(served is None for served in ticks.served) == [False, True]
+    with connect(shop.database_url, role=ORCHESTRATION_ROLE, autocommit=True) as serving:
+        serving.execute(load_queries(watching.__file__).take_alerts_turn.text)
+        assert tick() is None
+        assert shop.rows("select baseline_at from alerts.evaluation") == [(None,)]
+    served = tick()
+    assert served is not None
+    assert served.evaluations == 1
 
 
 def test_what_people_do_on_the_page_changes_the_message(

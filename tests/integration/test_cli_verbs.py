@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bench.program import free_port
 from cli.database import installed_schemas, queries
 from cli.parts import ROOT
 from db.connect import API_ROLE, connect
@@ -25,11 +26,6 @@ def _taken_port() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def _free_port() -> int:
-    with _taken_port() as port:
-        return port
-
-
 class Terminal:
     """Runs `parstock` as a person does, in an environment of its own."""
 
@@ -41,8 +37,8 @@ class Terminal:
         } | {
             "PARSTOCK_HOME": str(home),
             "PARSTOCK_DEMO": "0",
-            "PARSTOCK_API_PORT": str(_free_port()),
-            "PARSTOCK_DAGSTER_PORT": str(_free_port()),
+            "PARSTOCK_API_PORT": str(free_port()),
+            "PARSTOCK_DAGSTER_PORT": str(free_port()),
         }
 
     def run(self, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
@@ -114,7 +110,7 @@ def test_a_malformed_setting_ends_a_verb_with_a_sentence(terminal: Terminal) -> 
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password(terminal: Terminal) -> None:
-    port = _free_port()
+    port = free_port()
     terminal.environment["DATABASE_URL"] = f"postgresql://me:secret@127.0.0.1:{port}/shop"
     said = terminal.refusal("up", exit_code=2)
     assert said.startswith(f"DATABASE_URL: the database at 127.0.0.1:{port}/shop does not answer")

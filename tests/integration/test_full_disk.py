@@ -14,7 +14,7 @@ import pytest
 
 from db.embedded import EmbeddedPostgres, embedded_postgres
 from db.migrate import migrate
-from tests.integration.ledger_shop import assert_balanced, event_ids, furnish, row
+from tests.integration.ledger_shop import assert_balanced, event_ids, execute, furnish, row
 from tests.serving import browser, let_in, serving
 
 _DISK_MB = 240
@@ -41,7 +41,8 @@ def small_disk() -> Iterator[Path]:
 @pytest.fixture
 def cluster(small_disk: Path) -> Iterator[EmbeddedPostgres]:
     cluster = embedded_postgres(small_disk / "home")
-    cluster.start(settings={"fsync": "off", "wal_recycle": "on"})
+    # A file of the log is whole from its beginning, so that it is a table which finds no room.
+    cluster.start(settings={"fsync": "off", "wal_recycle": "on", "wal_init_zero": "on"})
     try:
         cluster.create_database()
         migrate(cluster.url())
@@ -87,7 +88,8 @@ def test_a_full_disk_refuses_facts_shows_a_banner_and_goes_on_by_itself(
                 recorded.append(sent["event_id"])
             return answer
 
-        # given a disk that fills up under a till that goes on
+        # given a disk that fills up under a till that goes on, and a log that has just begun a file
+        execute(url, "select pg_switch_wal()")
         assert record().status_code == 201
         _fill(ballast)
         answers = iter(record, None)

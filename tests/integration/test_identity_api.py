@@ -1,6 +1,7 @@
 """Who may come in, and what they may do."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -64,15 +65,14 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(database_url: str) -> No
     let_in(database_url)
 
     def seconds(username: str) -> float:
-        best = 9.0
-        for _ in range(3):
-            began = time.perf_counter()
-            with pytest.raises(WrongCredentials):
-                call(database_url, sign_in, username, "not-it", "token")
-            best = min(best, time.perf_counter() - began)
-        return best
+        began = time.perf_counter()
+        with pytest.raises(WrongCredentials):
+            call(database_url, sign_in, username, "not-it", "token")
+        return time.perf_counter() - began
 
-    known, unknown = seconds("admin"), seconds("nobody")
+    # Turn by turn, so that what else this machine does slows down both.
+    tries = [(seconds("admin"), seconds("nobody")) for _ in range(5)]
+    known, unknown = (min(column) for column in zip(*tries, strict=True))
     assert unknown > known / 2
 
 
@@ -254,12 +254,13 @@ def test_a_system_actor_is_made_once(database_url: str) -> None:
 
 def test_password_checks_are_bounded() -> None:
     async def many() -> None:
-        checks = PasswordChecks(at_once=1, waiting=2)
-        slow = [asyncio.create_task(checks.run(time.sleep, 0.1)) for _ in range(3)]
+        checks, over = PasswordChecks(at_once=1, waiting=2), threading.Event()
+        slow = [asyncio.create_task(checks.run(over.wait, 60)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(TooManySignIns):
-            await checks.run(time.sleep, 0)
+            await checks.run(over.wait, 0)
+        over.set()
         await asyncio.gather(*slow)
-        await checks.run(time.sleep, 0)
+        await checks.run(over.wait, 0)
 
     asyncio.run(many())

@@ -1,6 +1,5 @@
 """Sign-in through a real OpenID provider, over HTTP as a browser goes."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import httpx
 import pytest
 
+from bench.program import free_port
 from db.embedded import EmbeddedPostgres
 from tests.integration.ledger_shop import execute, query, shared_shop
 from tests.serving import let_in, serving, with_token
@@ -56,18 +56,10 @@ def provider_on(port: int) -> Provider:
 
 
 @pytest.fixture(scope="module")
-def provider(free_port: int) -> Iterator[Provider]:
-    started = provider_on(free_port)
+def provider() -> Iterator[Provider]:
+    started = provider_on(free_port())
     yield started
     started.end()
-
-
-@pytest.fixture(scope="module")
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ from tests.integration.ledger_shop import (
 from tests.serving import serving
 
 EVENTS, BATCH = "/v1/inventory-events", "/v1/inventory-events/batch"
+# Of the moment of sending: a case is made long before its turn comes.
+IN_FOUR_MINUTES = "in four minutes"
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_an_event_is_answered_with_the_level_that_it_leads_to(api: httpx.Client)
             reference="A-1",
             metadata={"a": [1, 2.5, 1e300, True, "é", None]},
         ),
-        row("received", occurred_at=(datetime.now(UTC) + timedelta(minutes=4)).isoformat()),
+        row("received", occurred_at=IN_FOUR_MINUTES),
     ],
     ids=lambda given: f"{given['event_type']} {len(given)}",
 )
@@ -125,6 +127,8 @@ def test_a_repeat_gets_the_first_answer_byte_for_byte(
     api: httpx.Client, database_url: str, given: dict[str, Any]
 ) -> None:
     given = {**given, "event_id": str(uuid4())}
+    if given["occurred_at"] is IN_FOUR_MINUTES:
+        given["occurred_at"] = (datetime.now(UTC) + timedelta(minutes=4)).isoformat()
     first = post(api, given)
     post(api, row("received", quantity=100))  # the level moves on
     again = post(api, {**given, "sent_at": "2026-11-20T12:00:00Z"})

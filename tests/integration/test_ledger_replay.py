@@ -40,10 +40,9 @@ from tests.integration.ledger_shop import (
     ELSEWHERE,
     SHELF,
     actor,
-    assert_balanced,
+    assert_balanced_on,
     event,
     furnish,
-    query,
 )
 
 _numbers = itertools.count(1)
@@ -194,6 +193,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._name = f"replay_{next(_numbers)}"
         postgres.create_database(self._name, template=template)
         self.database_url = postgres.url(self._name)
+        self._database = psycopg.connect(self.database_url, autocommit=True)
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self.model = PlainModel()
@@ -216,6 +216,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self._runner.run(self._stack.aclose())
         self._runner.close()
+        self._database.close()
         with psycopg.connect(self._postgres.url("postgres"), autocommit=True) as connection:
             name = psycopg.sql.Identifier(self._name)
             connection.execute(psycopg.sql.SQL("drop database {} with (force)").format(name))
@@ -359,10 +360,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_agrees_with_the_model(self) -> None:
-        assert_balanced(self.database_url)
+        assert_balanced_on(self._database)
         held = {
             (sku, code): (on_hand, reserved)
-            for sku, code, on_hand, reserved in query(self.database_url, _LEVELS)
+            for sku, code, on_hand, reserved in self._database.execute(_LEVELS)
             if on_hand or reserved
         }
         keys = {*self.model.on_hand, *(key for key, _ in self.model.promises.values())}

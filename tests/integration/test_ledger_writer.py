@@ -1,13 +1,13 @@
 """The one writer: nothing is lost, nothing counts twice, and nobody suffers for a neighbour."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4, uuid5
 
+import psutil
 import psycopg
 import pytest
 
@@ -18,6 +18,7 @@ from api.ledger.service import Ledger, open_ledger
 from tests.integration.ledger_shop import (
     BEAR,
     CLAW,
+    DUCK,
     SHELF,
     actor,
     assert_balanced,
@@ -103,6 +104,19 @@ def terminate_writers(database_url: str) -> None:
         )
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Let everybody go on until it holds."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+def in_hand(ledger: Ledger) -> int:
+    """How many events wait for their turn or are being written."""
+    writer = ledger.writer
+    return writer.waiting + sum(len(request.entries) for request in writer._current)
+
+
 def test_the_same_event_many_times_at_the_same_moment_counts_once(shop: str) -> None:
     async def scenario() -> None:
         async with recording(shop) as (_, record):
@@ -172,9 +186,9 @@ def test_a_long_list_leaves_room_for_single_events(shop: str) -> None:
             bulk = asyncio.create_task(
                 ledger.record_batch(sold, recorded_by=await actor(shop), history=True)
             )
-            while ledger.writer.groups_written < 2:
-                await asyncio.sleep(0.001)
-            await record(event("received"))
+            await until(lambda: ledger.writer.groups_written >= 2)
+            # Of another product: the rest of the list is not late beside it.
+            await record(event("received", sku=DUCK))
             assert not bulk.done()
             assert {result.status for result in await bulk} == {"recorded"}
 
@@ -218,11 +232,11 @@ def test_a_cancelled_requests_event_is_recorded_all_the_same(shop: str) -> None:
     given = [event() for _ in range(5)]
 
     async def scenario() -> None:
-        async with recording(shop) as (_, record):
+        async with recording(shop) as (ledger, record):
             await record(event())
             other_writer = hold_the_lock(shop)
             tasks = [asyncio.create_task(record(each)) for each in given]
-            await asyncio.sleep(0.2)
+            await until(lambda: in_hand(ledger) == 5)
             for task in tasks[:3]:
                 task.cancel()
             other_writer.close()
@@ -238,11 +252,11 @@ def test_a_cancelled_requests_event_is_recorded_all_the_same(shop: str) -> None:
 
 def test_a_full_queue_is_said_and_recovers(shop: str) -> None:
     async def scenario() -> None:
-        async with recording(shop, queue_events=10) as (_, record):
+        async with recording(shop, queue_events=10) as (ledger, record):
             await record(event())
             other_writer = hold_the_lock(shop)
             answers = asyncio.gather(*(record(event()) for _ in range(30)), return_exceptions=True)
-            await asyncio.sleep(0.2)
+            await until(lambda: in_hand(ledger) == 10)
             other_writer.close()
             busy = [answer for answer in await answers if isinstance(answer, LedgerBusy)]
             assert len(busy) == 20
@@ -269,14 +283,17 @@ def test_a_lock_that_is_held_too_long_is_a_503_and_nothing_is_written(shop: str)
 
 def test_who_has_waited_too_long_is_told_so_and_may_send_again(shop: str) -> None:
     async def scenario() -> None:
-        async with recording(shop, answer_within_s=0.1) as (_, record):
+        async with recording(shop, answer_within_s=3600) as (ledger, record):
             await record(event())
             other_writer = hold_the_lock(shop)
             first, second = event(), event()
             being_written = asyncio.create_task(record(first))
-            await asyncio.sleep(0.05)
+            await until(lambda: in_hand(ledger) == 1 and ledger.writer.waiting == 0)
             waiting = asyncio.create_task(record(second))
-            await asyncio.sleep(0.3)
+            await until(lambda: ledger.writer.waiting == 1)
+            [request] = ledger.writer._singles
+            assert request.deadline == request.queued_at + 3600
+            request.deadline -= 3601  # as if the hour were over
             other_writer.close()
             await being_written
             with pytest.raises(LedgerBusy):
@@ -383,8 +400,7 @@ def test_a_writer_that_does_not_turn_is_noticed(shop: str) -> None:
             assert ledger.writer.turns
             ledger.writer._turned_at -= 3600
             assert not ledger.writer.turns
-            await asyncio.sleep(1.2)
-            assert ledger.writer.turns
+            await until(lambda: ledger.writer.turns)
 
     asyncio.run(scenario())
 
@@ -526,9 +542,16 @@ def test_building_an_event_without_validation_is_compared_alike(shop: str) -> No
 
 
 async def seconds_of(ledger: Ledger, events: list[AnyEvent], recorded_by: int) -> float:
-    began = time.perf_counter()
+    """What the database worked for them, whoever else is at work on this machine."""
+
+    def worked() -> float:
+        assert ledger.writer._connection is not None
+        times = psutil.Process(ledger.writer._connection.get_server_pid()).cpu_times()
+        return float(times.user + times.system)
+
+    began = worked()
     await ledger.record_batch(events, recorded_by=recorded_by, history=True)
-    return time.perf_counter() - began
+    return worked() - began
 
 
 def test_a_chunk_takes_no_longer_as_the_ledger_grows(shop: str) -> None:
@@ -545,7 +568,8 @@ def test_a_chunk_takes_no_longer_as_the_ledger_grows(shop: str) -> None:
             chunks = [
                 [event(sku=f"P{1 + n + 1000 * chunk}") for n in range(1000)] for chunk in range(12)
             ]
+            await ledger.record(event(), recorded_by=me)
             seconds = [await seconds_of(ledger, chunk, me) for chunk in chunks]
-            assert min(seconds[-3:]) < 4 * min(seconds[:3])
+            assert sum(seconds[-3:]) < 4 * sum(seconds[:3])
 
     asyncio.run(scenario())

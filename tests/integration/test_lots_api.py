@@ -155,7 +155,8 @@ def test_who_has_a_site_traces_a_lot_no_further(api: httpx.Client) -> None:
     # given: a device of the near site
     elsewhere = {ELSEWHERE, "far.transit"}
     key = api.headers["X-Near-Key"]
-    with httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}) as near:
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=api.base_url, headers=headers, timeout=30) as near:
         told = trace(near)
         found = near.get(LOTS).json()["items"]
     # then

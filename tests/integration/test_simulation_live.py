@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,17 +13,12 @@ import httpx
 import psycopg
 import pytest
 
+from bench.program import free_port
 from db.connect import connect
 
 _READY_WITHIN_S = 90.0
 # A second on a quiet machine, and less than anything that it may wait for.
 _AT_ONCE_S = 4.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
