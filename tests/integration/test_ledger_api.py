@@ -513,7 +513,7 @@ def test_the_short_way_to_one_product_answers_as_the_long_one(
     )
 
     def both(sku: str) -> list[str]:
-        more: tuple[dict[str, object], ...] = ({}, {"limit": 100})
+        more: tuple[dict[str, int], ...] = ({}, {"limit": 100})
         return [api.get("/v1/stock-levels", params={"sku": sku, **each}).text for each in more]
 
     short, long = both(odd)
