@@ -7,7 +7,7 @@ from typing import Any
 
 from api.deps import Sites
 from api.ledger.events import AnyEvent
-from api.ledger.reading import event_id_of, read_row
+from api.ledger.reading import event_id_of, read_row, row_json
 from api.ledger.schemas import RowResult, recorded_json
 from api.ledger.service import Ledger
 from api.problems import Problem, clean
@@ -31,7 +31,7 @@ async def record_rows(
     ]
     await ledger.keep_rejected(
         [
-            (event_id_of(row), json.dumps(row), result.problem)
+            (event_id_of(row), row_json(row), result.problem)
             for row, result in zip(rows, results, strict=True)
             if result.problem is not None
         ],

@@ -1,7 +1,7 @@
 """From the bytes of a request to events, each refusal naming the field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from api.ledger.events import AnyEvent, inventory_event
 from api.problems import Problem, UnprocessableContent, field_error, invalid_field, invalid_fields
 
 MAXIMUM_ROWS = 10_000
+# More are beyond the greatest float, and so beyond any quantity.
+_MOST_DIGITS = 310
 
 
 def event_of_body(body: bytes) -> AnyEvent:
@@ -37,8 +39,12 @@ def _without_tag(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows_of_body(body: bytes) -> list[Any]:
-    """The rows in the envelope of a batch, whatever each of them is."""
-    match json_of(body):
+    """The rows in the envelope of a batch, whatever each of them is.
+
+    A number that no event can have (NaN, 1e999, thousands of digits) is the fault of its row alone:
+    it is read as one that is not finite, which no field takes.
+    """
+    match json_of(body, parse_constant=float, parse_int=_whole_number):
         case {"events": list(rows), **others} if not others:
             if len(rows) > MAXIMUM_ROWS:
                 raise invalid_field(
@@ -56,18 +62,35 @@ def rows_of_body(body: bytes) -> list[Any]:
             raise invalid_field("#/events", 'Expected {"events": [...]}')
 
 
-def json_of(body: bytes) -> Any:
-    """The JSON value of a body."""
+def row_json(row: Any) -> str:
+    """A row of a batch as JSON; where a number of it is not finite, its name stands there."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
-    except RecursionError:
-        raise invalid_field("#", "Expected JSON that is less deep") from None
-    except ValueError as error:
-        raise invalid_field("#", f"Expected JSON ({error})") from None
+        return json.dumps(row, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(row), parse_constant=str))
+
+
+def _whole_number(text: str) -> int | float:
+    return int(text) if len(text) <= _MOST_DIGITS else float(text)
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def json_of(
+    body: bytes,
+    *,
+    parse_constant: Callable[[str], Any] = _no_constant,
+    parse_int: Callable[[str], Any] | None = None,
+) -> Any:
+    """The JSON value of a body."""
+    try:
+        return json.loads(body, parse_constant=parse_constant, parse_int=parse_int)
+    except RecursionError:
+        raise invalid_field("#", "Expected JSON that is less deep") from None
+    except ValueError as error:
+        raise invalid_field("#", f"Expected JSON ({error})") from None
 
 
 def event_id_of(row: Any) -> UUID | None:

@@ -400,6 +400,28 @@ def test_a_rejected_id_mended_alone_is_settled_too(api: httpx.Client, database_u
     assert [status for _, status, _ in rejected(database_url)] == ["recorded"]
 
 
+def test_a_number_beyond_all_bounds_harms_no_neighbour(
+    api: httpx.Client, database_url: str
+) -> None:
+    numbers = ["1e999", "-1e999", "NaN", "-Infinity", "9" * 5000, "-" + "9" * 400, "1e-999"]
+    rows = [json.dumps(row("received", quantity=5))]
+    for number in numbers:
+        rows += [
+            json.dumps(row(quantity="#")).replace('"#"', number),
+            json.dumps(row(metadata={"a": [{"b": "#"}]})).replace('"#"', number),
+        ]
+    rows[-1] = json.dumps(row("sold", quantity=1))
+    body = f'{{"events": [{", ".join(rows)}]}}'
+    headers = {"Content-Type": "application/json"}
+    results = api.post(BATCH, content=body, headers=headers).json()["results"]
+    bad = results[1:-1]
+    assert [results[0]["status"], results[-1]["status"]] == ["recorded", "recorded"]
+    pointers = [[error["pointer"] for error in result["problem"]["errors"]] for result in bad]
+    assert pointers == [["#/quantity"], ["#/metadata"]] * 6 + [["#/quantity"]]
+    assert on_hand(database_url) == 5 - 1
+    assert len(rejected(database_url)) == len(bad)
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"events": 1}', b'{"events": [], "x": 1}'])
 def test_only_a_wrong_envelope_refuses_the_whole(shared_api: httpx.Client, body: bytes) -> None:
     answer = shared_api.post(BATCH, content=body, headers={"Content-Type": "application/json"})
