@@ -2,7 +2,7 @@
 -- machines tell; orchestration writes what follows from it; nobody edits an event or a movement.
 grant usage on schema parstock, catalog, identity, ledger, counting, planning, alerts,
 staging, intermediate, marts to parstock_api;
-grant usage on schema parstock, catalog, ledger, planning, alerts
+grant usage on schema parstock, catalog, identity, ledger, planning, alerts
 to parstock_orchestration;
 
 -- The API
@@ -34,7 +34,7 @@ grant select on all tables in schema planning to parstock_api;
 grant select on all tables in schema alerts to parstock_api;
 grant update (status, acknowledged_at, acknowledged_by, resolved_at, resolved_by)
 on alerts.alerts to parstock_api;
-grant insert (kind, alert_id, payload) on alerts.outbox to parstock_api;
+grant insert (kind, alert_id, payload), update (payload) on alerts.outbox to parstock_api;
 
 -- Orchestration
 grant select on all tables in schema catalog to parstock_orchestration;
@@ -43,6 +43,8 @@ grant select, insert, update, delete on all tables in schema planning
 to parstock_orchestration;
 revoke update, delete on planning.forecasts from parstock_orchestration;
 grant select, insert, update on all tables in schema alerts to parstock_orchestration;
+-- Whoever acknowledged an alert is named where it is told, and nowhere kept.
+grant select (actor_id, username) on identity.users to parstock_orchestration;
 
 -- dbt and Dagster make their own tables; the API reads the marts.
 grant usage, create on schema staging, intermediate, marts, dagster

@@ -104,19 +104,14 @@ set
 where alerts.alert_id = %(alert_id)s::uuid;
 
 -- name: tell_of_alert
--- In the transaction of the change, so that a change is never untold.
+-- In the transaction of the change, so that a change is never untold. By a number, as everywhere:
+-- the name is looked up when it is told.
 insert into alerts.outbox (kind, alert_id, payload)
-select
+values (
     'alert',
     %(alert_id)s::uuid,
-    coalesce(
-        (
-            select jsonb_build_object('by', users.username)
-            from identity.users
-            where users.actor_id = %(actor_id)s::int
-        ),
-        '{}'
-    );
+    jsonb_build_object('actor_id', %(actor_id)s::int)
+);
 
 -- name: wake_the_sender
 select pg_notify('parstock_outbox', '');

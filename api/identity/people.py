@@ -183,6 +183,7 @@ async def erase_personal_data(
     await end_sessions(connection, actor_id)
     await fetch(connection, queries.delete_oidc_subjects, actor_id=actor_id)
     await fetch(connection, queries.erase_user, actor_id=actor_id)
+    await fetch(connection, queries.erase_from_outbox, username=username)
     await note(connection, "personal_data_erased", actor_id, changed_by)
     return actor_id
 

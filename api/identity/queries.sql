@@ -109,6 +109,12 @@ set
     updated_at = now()
 where actor_id = %(actor_id)s::int
 
+-- name: erase_from_outbox
+-- Messages that an earlier version wrote say who acted by name; later ones by number.
+update alerts.outbox
+set payload = payload - 'by'
+where payload ->> 'by' = %(username)s::text
+
 -- name: find_subject
 select
     users.actor_id,

@@ -146,8 +146,8 @@ class SmallShop:
             )
             connection.execute("select pg_notify('parstock_refresh', '')")
 
-    def acknowledge(self, alert_id: object) -> None:
-        self._tell("acknowledged", alert_id)
+    def acknowledge(self, alert_id: object, *, by: str | None = None) -> None:
+        self._tell("acknowledged", alert_id, by)
 
     def resolve(self, alert_id: object) -> None:
         self._tell("resolved", alert_id)
@@ -174,7 +174,7 @@ class SmallShop:
         with self._connect() as connection:
             connection.execute(statement.encode(), values)
 
-    def _tell(self, status: str, alert_id: object) -> None:
+    def _tell(self, status: str, alert_id: object, by: str | None = None) -> None:
         with self._connect() as connection:
             connection.execute(
                 "update alerts.alerts set status = %s,"
@@ -183,7 +183,10 @@ class SmallShop:
                 (status, status, alert_id),
             )
             connection.execute(
-                "insert into alerts.outbox (kind, alert_id) values ('alert', %s)", (alert_id,)
+                "insert into alerts.outbox (kind, alert_id, payload)"
+                " select 'alert', %s, jsonb_build_object('actor_id', max(actor_id))"
+                " from identity.users where username = %s",
+                (alert_id, by),
             )
             connection.execute("select pg_notify('parstock_outbox', '')")
 

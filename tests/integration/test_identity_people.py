@@ -196,6 +196,11 @@ def test_personal_data_are_erased_and_events_stay(
     change(admin, "jane.doe", email="jane@example.com")
     with signed_in(address, "jane.doe") as jane:
         recorded = jane.post("/v1/inventory-events", json=row()).json()["event_id"]
+        # and: a message as an earlier version wrote it
+        told = (
+            """insert into alerts.outbox (kind, payload) values ('digest', '{"by": "jane.doe"}')"""
+        )
+        execute(database_url, told)
         for _ in range(2):
             assert admin.delete("/v1/users/jane.doe/personal-data").status_code == 204
         assert jane.get("/v1/products").status_code == 401
@@ -208,6 +213,7 @@ def test_personal_data_are_erased_and_events_stay(
         "select to_jsonb(users)::text from identity.users"
         " union all select to_jsonb(audit)::text from identity.audit"
         " union all select to_jsonb(sessions)::text from identity.sessions"
+        " union all select to_jsonb(outbox)::text from alerts.outbox"
         " union all select to_jsonb(inventory_events)::text from ledger.inventory_events",
     )
     assert not any("jane" in text.lower() for (text,) in kept)

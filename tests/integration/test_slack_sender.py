@@ -10,11 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from api.deps import Role
 from db.connect import ORCHESTRATION_ROLE, connect
 from orchestration.defs.alerts.evaluation import evaluate
 from orchestration.defs.alerts.sender import Sender
 from orchestration.resources import Slack
 from tests.integration.small_shop import BEAR, CLAW, DUCK, SmallShop, small_shop
+from tests.serving import let_in
 from tests.slack_server import CHANNEL_NAME, TOKEN, Fault, Message, SlackServer, slack_server
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -92,9 +94,10 @@ def test_the_message_changes_in_place_when_seen_and_when_it_ends(
     telling = sender(connection, server)
     send_all(telling)
 
-    shop.acknowledge(shop.rows("select alert_id from alerts.alerts")[0][0])
+    let_in(shop.database_url, "mia", Role.STAFF)
+    shop.acknowledge(shop.rows("select alert_id from alerts.alerts")[0][0], by="mia")
     send_all(telling)
-    assert server.texts()[0].startswith("Acknowledged ")
+    assert server.texts()[0].startswith("Acknowledged by mia ")
 
     shop.move(BEAR, CLAW, 20)
     evaluate(connection)

@@ -380,9 +380,10 @@ cross join lateral (
         max(outbox.outbox_id) as newest_outbox_id,
         max(outbox.attempts) as attempts,
         min(outbox.created_at) as oldest_created_at,
-        (array_agg(outbox.payload ->> 'by' order by outbox.outbox_id desc))[1]
-            as told_by
+        (array_agg(users.username order by outbox.outbox_id desc))[1] as told_by
     from alerts.outbox
+    left join identity.users
+        on (outbox.payload ->> 'actor_id')::integer = users.actor_id
     where outbox.alert_id = alerts.alert_id and outbox.sent_at is null
 ) as rows_of_alert
 where alerts.alert_id = %(alert_id)s
