@@ -27,6 +27,7 @@ from api.ledger.service import Ledger, close_counts
 from api.problems import Conflict, Problem, UnprocessableContent
 
 _AT_ONCE = 50
+_REFUSALS = (UnprocessableContent, Conflict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,21 @@ class Approval:
     async def _record_all(
         self, session: CountSession, levels: list[asyncpg.Record]
     ) -> list[Problem | None]:
-        """Record each level; raises, once the others are through, where the ledger is not there."""
+        """Record each level; answers why the ledger does not take it, where it does not.
+
+        Raises, once the others are through, where the ledger is not there.
+        """
         problems: list[Problem | None] = []
         for start in range(0, len(levels), _AT_ONCE):
             turns = [self._record(session, level) for level in levels[start : start + _AT_ONCE]]
             for outcome in await asyncio.gather(*turns, return_exceptions=True):
-                if isinstance(outcome, BaseException):
+                # Its product became a kit since, say: the rest of the count is as good as it was.
+                if outcome is not None and not isinstance(outcome, _REFUSALS):
                     raise outcome
                 problems.append(outcome)
         return problems
 
-    async def _record(self, session: CountSession, level: asyncpg.Record) -> Problem | None:
-        """Record what was counted of a level, or answer why the ledger does not take it."""
+    async def _record(self, session: CountSession, level: asyncpg.Record) -> None:
         event = Counted(
             event_id=level["event_id"],
             sku=level["sku"],
@@ -89,12 +93,7 @@ class Approval:
             reference=str(session.count_session_id),
         )
         recorded_by = session.approved_by or self.actor.actor_id
-        try:
-            await self.ledger.record(event, recorded_by=recorded_by, allow_late=True)
-        except (UnprocessableContent, Conflict) as problem:
-            # Its product became a kit since, say: the rest of the count is as good as it was.
-            return problem
-        return None
+        await self.ledger.record(event, recorded_by=recorded_by, allow_late=True)
 
     async def _close(
         self,

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from tests.integration.ledger_shop import (
     DUCK,
     SHELF,
     assert_balanced,
+    execute,
     hold_the_lock,
     on_hand,
     query,
@@ -39,6 +41,7 @@ class Shop:
     """A served shop whose people and till each have a client; each test has its own places."""
 
     database_url: str
+    admin: httpx.Client
     manager: httpx.Client
     staff: httpx.Client
     other_staff: httpx.Client
@@ -101,7 +104,7 @@ def shop(postgres: EmbeddedPostgres, template: str) -> Iterator[Shop]:
         with serving(
             database_url, actors_for_s=0, ledger={"keys_for_s": 0, "lock_timeout_s": 1}
         ) as address:
-            with with_token(address) as admin:
+            with with_token(address) as making:
                 for username, role, sites in (
                     ("mia", Role.MANAGER, ["near"]),
                     ("sam", Role.STAFF, ["near"]),
@@ -109,17 +112,18 @@ def shop(postgres: EmbeddedPostgres, template: str) -> Iterator[Shop]:
                     ("flo", Role.MANAGER, ["far"]),
                 ):
                     made = {"username": username, "role": role, "sites": sites}
-                    answer = admin.post("/v1/users", json={**made, "password": PASSWORD})
+                    answer = making.post("/v1/users", json={**made, "password": PASSWORD})
                     assert answer.status_code == 201, answer.text
             bearer = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
             with (
+                with_token(address) as admin,
                 with_token(address, "mia") as manager,
                 with_token(address, "sam") as staff,
                 with_token(address, "kim") as other_staff,
                 with_token(address, "flo") as of_far,
                 httpx.Client(base_url=address, headers=bearer, timeout=30) as till,
             ):
-                yield Shop(database_url, manager, staff, other_staff, till, of_far)
+                yield Shop(database_url, admin, manager, staff, other_staff, till, of_far)
 
 
 def test_a_blind_count_tells_staff_nothing_of_the_book_until_review(shop: Shop) -> None:
@@ -264,19 +268,46 @@ def test_what_differs_beyond_the_tolerance_is_counted_again_before_review(shop: 
     assert (told["state"], told["round"]) == ("review", 2)
 
 
-def test_approved_twice_it_counts_once(shop: Shop) -> None:
+def test_approved_by_several_at_once_and_again_it_counts_once(shop: Shop) -> None:
     # given
     place = shop.shelf()
     address = shop.open(place)
     shop.count(address, 5)
-    first = shop.approve(address)
-    shop.record("sold", place, 0, quantity=2)
+    assert shop.staff.post(f"{address}/submit", json={}).is_success
+
+    def approve(_: int) -> httpx.Response:
+        return shop.manager.post(f"{address}/approve", json={})
+
     # when
-    again = shop.manager.post(f"{address}/approve", json={})
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(approve, range(4)))
+    shop.record("sold", place, 0, quantity=2)
+    answers.append(approve(5))
     # then
-    assert (again.status_code, again.json()) == (200, first)
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert {answer.json()["state"] for answer in answers} == {"closed"}
+    assert len({answer.content for answer in answers}) == 1
     assert on_hand(shop.database_url, place) == 3
     assert counts_at(shop, place) == 1
+
+
+def test_what_the_ledger_refuses_is_told_and_holds_up_nothing(shop: Shop) -> None:
+    # given: a product that is made a kit between its count and its approval
+    place = shop.shelf()
+    sku = f"SET-{place}"
+    execute(shop.database_url, "insert into catalog.products (sku, name) values (%s, 'Set')", sku)
+    address = shop.open(place)
+    shop.count(address, 2)
+    shop.count(address, 1, sku=sku)
+    made = {"components": [{"sku": DUCK, "quantity": 2}]}
+    assert shop.admin.put(f"/v1/products/{sku}/recipe", json=made).status_code == 201
+    # when
+    shop.approve(address)
+    # then
+    [bears, sets] = shop.levels(address)
+    assert (bears["outcome"], sets["outcome"]) == ("recorded", "refused")
+    assert sets["refused"]["type"] == "urn:parstock:problem:kit-not-stocked"
+    assert on_hand(shop.database_url, place) == 2
 
 
 def test_an_approval_that_was_interrupted_goes_on_where_it_ended(shop: Shop) -> None:
