@@ -45,6 +45,7 @@ revoke update, delete on planning.forecasts from parstock_orchestration;
 grant select, insert, update on all tables in schema alerts to parstock_orchestration;
 -- Whoever acknowledged an alert is named where it is told, and nowhere kept.
 grant select (actor_id, username) on identity.users to parstock_orchestration;
+grant delete on alerts.source_lines to parstock_orchestration;
 
 -- dbt and Dagster make their own tables; the API reads the marts.
 grant usage, create on schema staging, intermediate, marts, dagster

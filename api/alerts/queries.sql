@@ -6,16 +6,18 @@ select
     alerts.severity,
     alerts.status,
     products.sku,
-    products.name as product,
+    coalesce(products.name, alerts.source, 'actor ' || alerts.recorded_by)
+        as product,
     locations.code as location,
     sites.code as site,
+    alerts.source,
     alerts.message,
     alerts.recommendation,
     alerts.opened_at,
     alerts.resolved_at,
     alerts.channel
 from alerts.alerts
-inner join catalog.products
+left join catalog.products
     on alerts.product_id = products.product_id
 inner join catalog.sites
     on alerts.site_id = sites.site_id
@@ -46,16 +48,18 @@ select
     alerts.severity,
     alerts.status,
     products.sku,
-    products.name as product,
+    coalesce(products.name, alerts.source, 'actor ' || alerts.recorded_by)
+        as product,
     locations.code as location,
     sites.code as site,
+    alerts.source,
     alerts.message,
     alerts.recommendation,
     alerts.opened_at,
     alerts.resolved_at,
     alerts.channel
 from alerts.alerts
-inner join catalog.products
+left join catalog.products
     on alerts.product_id = products.product_id
 inner join catalog.sites
     on alerts.site_id = sites.site_id
@@ -74,6 +78,39 @@ order by
     alerts.alert_id
 limit %(limit)s::integer
 offset %(skip)s::integer;
+
+-- name: list_count_requests
+-- The oldest first; a page goes on from (opened_at, alert_id).
+select
+    alerts.alert_id,
+    products.sku,
+    products.name as product,
+    locations.code as location,
+    sites.code as site,
+    'book_shortage' as reason,
+    (alerts.detail ->> 'short')::bigint as short,
+    alerts.opened_at as since,
+    alerts.status
+from alerts.alerts
+inner join catalog.products
+    on alerts.product_id = products.product_id
+inner join catalog.locations
+    on alerts.location_id = locations.location_id
+inner join catalog.sites
+    on alerts.site_id = sites.site_id
+where
+    alerts.kind = 'discrepancy'
+    and alerts.status <> 'resolved'
+    and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+    and (%(site)s::text is null or sites.code = %(site)s)
+    and (%(location)s::text is null or locations.code = %(location)s)
+    and (
+        %(after_since)s::timestamptz is null
+        or (alerts.opened_at, alerts.alert_id)
+        > (%(after_since)s, %(after_id)s::uuid)
+    )
+order by alerts.opened_at, alerts.alert_id
+limit %(limit)s::integer;
 
 -- name: lock_alert
 select
@@ -117,7 +154,7 @@ values (
 select pg_notify('parstock_outbox', '');
 
 -- name: summarize
--- low: a product and site at or below its reorder point, or with a live alert.
+-- low: a product and site at or below its reorder point, or told to be low.
 -- The value counts what has a cost in the currency that most products use.
 with reached as (
     select sites.site_id
@@ -177,7 +214,9 @@ low as (
     from alerts.alerts
     inner join reached
         on alerts.site_id = reached.site_id
-    where alerts.status <> 'resolved'
+    where
+        alerts.status <> 'resolved'
+        and alerts.kind in ('critical_low', 'low')
 )
 
 select

@@ -1,4 +1,4 @@
-"""/v1/alerts and GET /v1/summary."""
+"""/v1/alerts, GET /v1/count-requests and GET /v1/summary."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.alerts import service
-from api.alerts.schemas import Alert, AlertStatus, Severity, Summary
+from api.alerts.schemas import Alert, AlertStatus, CountRequest, Severity, Summary
 from api.deps import Connection, Reader, ReadingConnection, Recorder
 from api.pagination import Page, PagingQuery
+from api.text import SoughtCode
 
 router = APIRouter(prefix="/v1", tags=["alerts"])
 
@@ -40,6 +41,21 @@ async def resolve_alert(alert_id: UUID, connection: Connection, actor: Recorder)
     """Say that the need has ended; its message in Slack says so too."""
     alert = await service.resolve(connection, alert_id, actor=actor)
     return alert.as_answered()
+
+
+@router.get("/count-requests")
+async def list_count_requests(
+    connection: ReadingConnection,
+    actor: Reader,
+    paging: PagingQuery,
+    site: Annotated[SoughtCode | None, Query(description="only there")] = None,
+    location: Annotated[SoughtCode | None, Query(description="only there")] = None,
+) -> Page[CountRequest]:
+    """What is to be counted where, the oldest first; a count of it takes it off the list."""
+    requests, next_cursor = await service.list_count_requests(
+        connection, paging=paging, sites=actor.sites, site=site, location=location
+    )
+    return Page(items=requests, next_cursor=next_cursor)
 
 
 @router.get("/summary")

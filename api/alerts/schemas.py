@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 AlertStatus = Literal["open", "acknowledged", "snoozed", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
@@ -21,9 +21,10 @@ class Alert(_Item):
     kind: str
     severity: Severity
     status: AlertStatus
-    sku: str
+    sku: str | None = Field(description="null where it is about a source")
     location: str | None
     site: str
+    source: str | None = Field(description="the system whose lines led to it")
     message: str
     recommendation: str
     opened_at: datetime
@@ -31,7 +32,10 @@ class Alert(_Item):
 
 
 class ShownAlert(Alert):
-    """An alert with what a page shows beside it; `channel` is where Slack told of it."""
+    """An alert with what a page shows beside it.
+
+    `product` is the name of what it is about, product or source; `channel` is where Slack told it.
+    """
 
     product: str
     channel: str | None
@@ -39,6 +43,20 @@ class ShownAlert(Alert):
     def as_answered(self) -> Alert:
         """The alert as the API answers it."""
         return Alert.model_validate(self.model_dump(exclude={"product", "channel"}))
+
+
+class CountRequest(_Item):
+    """A product to count at a place, because its book was wrong there."""
+
+    alert_id: UUID = Field(description="of the alert that asks for it")
+    sku: str
+    product: str
+    location: str
+    site: str
+    reason: Literal["book_shortage"]
+    short: int = Field(description="how many more left than the book held")
+    since: datetime
+    status: AlertStatus
 
 
 class Summary(_Item):

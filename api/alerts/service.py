@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from api.alerts.errors import AlertIsResolved, UnknownAlert
-from api.alerts.schemas import AlertStatus, Severity, ShownAlert, Summary
+from api.alerts.schemas import AlertStatus, CountRequest, Severity, ShownAlert, Summary
 from api.database import DatabaseConnection
 from api.deps import Actor, Sites
 from api.pagination import Paging, page_of, parse_part
@@ -59,6 +59,32 @@ async def list_live_alerts(
         connection, _queries.list_live_alerts, sites=sites, sku=sku, limit=limit, skip=skip
     )
     return [_alert(row) for row in rows]
+
+
+async def list_count_requests(
+    connection: DatabaseConnection,
+    *,
+    paging: Paging,
+    sites: Sites,
+    site: str | None = None,
+    location: str | None = None,
+) -> tuple[list[CountRequest], str | None]:
+    """What is to be counted, the oldest request first."""
+    since, alert_id = paging.after(str, str) or (None, None)
+    rows = await _fetch(
+        connection,
+        _queries.list_count_requests,
+        sites=sites,
+        site=site,
+        location=location,
+        after_since=since and parse_part(datetime.fromisoformat, since),
+        after_id=alert_id and parse_part(UUID, alert_id),
+        limit=paging.limit + 1,
+    )
+    shown, next_cursor = page_of(
+        rows, paging.limit, lambda row: (row["since"].isoformat(), str(row["alert_id"]))
+    )
+    return [CountRequest(**dict(row)) for row in shown], next_cursor
 
 
 async def acknowledge(

@@ -84,6 +84,7 @@ left join lateral (
                 on alerts.site_id = sites.site_id
             where
                 alerts.product_id = products.product_id
+                and alerts.kind in ('critical_low', 'low')
                 and alerts.status <> 'resolved'
                 and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
         ) as is_alerted

@@ -28,6 +28,12 @@ insert into alerts.alerts (
 select %(alert_id)s, 'critical_low', 'critical', product_id, site_id,
     'Hidden ducks are low.', 'Hidden', 'open', 1
 from catalog.products, catalog.sites where sku = 'DUCK' and sites.code = 'far';
+insert into alerts.alerts (
+    kind, severity, product_id, site_id, location_id, message, recommendation, position, detail
+)
+select 'discrepancy', 'medium', product_id, site_id, location_id,
+    'Hidden ducks were short.', 'Hidden', 1, '{"short": 1}'
+from catalog.products, catalog.locations where sku = 'DUCK' and locations.code = 'FAR-01';
 """
 
 

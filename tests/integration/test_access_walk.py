@@ -80,6 +80,7 @@ GET /v1/barcodes/{code}                          read
 PATCH /v1/barcodes/{code}                        manage every site
 PUT /v1/barcodes/{code}                          manage every site
 GET /v1/changes                                  manage every site
+GET /v1/count-requests                           read
 GET /v1/count-sessions                           read
 GET /v1/count-sessions/{count_session_id}        read
 PUT /v1/count-sessions/{count_session_id}        manage

@@ -46,6 +46,7 @@ def test_an_alert_is_told_with_every_field_of_the_interface(
                 "sku": BEAR,
                 "location": None,
                 "site": "riverside",
+                "source": None,
                 "message": "Bears are low.",
                 "recommendation": "Refill 10 from BACK-01.",
                 "opened_at": "2026-11-20T08:00:00Z",

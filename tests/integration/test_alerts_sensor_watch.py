@@ -154,6 +154,7 @@ def test_what_was_done_is_reported_on_the_asset() -> None:
         was_baseline=False,
         live_critical_low=4,
         live_low=5,
+        live_from_ledger=6,
     )
 
     event = materialization(looked, 0.25)

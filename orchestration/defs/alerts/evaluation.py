@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
 
 from db.sql import load_queries
+from orchestration.defs.alerts.from_ledger import look_at_ledger
+from orchestration.defs.alerts.lives import Changes, Opening, carry_out
 from orchestration.planning.alerting import (
     SEVERITY_OF,
     AlertKind,
@@ -38,6 +41,7 @@ class Evaluation:
     was_baseline: bool
     live_critical_low: int
     live_low: int
+    live_from_ledger: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class _Row:
     selling_minimum: int | None
     refill_minimum: int | None
     live_kinds: list[str]
+    live_alert_ids: list[UUID]
     purchase_approved: bool
     suggested_quantity: int | None
 
@@ -95,14 +100,14 @@ class _Names:
 def evaluate(connection: Connection) -> Evaluation | None:
     """Bring the alerts up to the ledger's and the plan's newest state, in one transaction.
 
-    None when nothing is new, or no plan was ever made: then there is nothing to measure by. Doing
+    None when nothing is new, or no plan was ever made: then there is little to measure by. Doing
     it twice, or in two processes at once, changes nothing: what is live is read under a lock.
     """
     (has_news,) = _one(connection.execute(_QUERIES.has_news.text))
     if not has_news:
         return None
     with connection.transaction():
-        evaluated_position, evaluated_refresh_id, had_baseline = _one(
+        evaluated_position, evaluated_refresh_id, had_baseline, by_the_clock = _one(
             connection.execute(_QUERIES.lock_evaluation.text)
         )
         (refresh_id,) = _one(connection.execute(_QUERIES.newest_refresh.text))
@@ -116,13 +121,19 @@ def evaluate(connection: Connection) -> Evaluation | None:
             to_position=position,
             from_refresh_id=evaluated_refresh_id if refresh_id > evaluated_refresh_id else _NEVER,
         )
-        opened, ended = _apply(connection, rows, position=position, is_baseline=not had_baseline)
-        connection.execute(
-            _QUERIES.remember_evaluation.text, {"position": position, "refresh_id": refresh_id}
+        changes = look_at_ledger(
+            connection,
+            from_position=evaluated_position,
+            to_position=position,
+            by_the_clock=by_the_clock,
         )
-        if opened or ended or not had_baseline:
-            connection.execute(_QUERIES.wake_readers.text)
-        critical_low, low = _one(connection.execute(_QUERIES.live_counts.text))
+        _look_at_stock(connection, rows, changes, position=position, is_baseline=not had_baseline)
+        opened, ended = carry_out(connection, changes)
+        connection.execute(
+            _QUERIES.remember_evaluation.text,
+            {"position": position, "refresh_id": refresh_id, "by_the_clock": by_the_clock},
+        )
+        critical_low, low, from_ledger = _one(connection.execute(_QUERIES.live_counts.text))
     return Evaluation(
         position=position,
         refresh_id=refresh_id,
@@ -132,6 +143,7 @@ def evaluate(connection: Connection) -> Evaluation | None:
         was_baseline=not had_baseline,
         live_critical_low=critical_low,
         live_low=low,
+        live_from_ledger=from_ledger,
     )
 
 
@@ -152,76 +164,45 @@ def _stock_to_look_at(
         ).fetchall()
 
 
-def _apply(
-    connection: Connection, rows: Sequence[_Row], *, position: int, is_baseline: bool
-) -> tuple[int, int]:
-    opens: list[tuple[AlertKind, _Row, Policy]] = []
-    ends: list[tuple[AlertKind, _Row]] = []
-    for row in rows:
-        policy = row.policy
-        decided = verdict(
-            row.stock,
-            policy,
-            live=frozenset(kind for kind in _KINDS if kind in row.live_kinds),
-            purchase_approved=row.purchase_approved,
-        )
-        ends += [(kind, row) for kind in sorted(decided.ends)]
-        if policy is not None:
-            opens += [(kind, row, policy) for kind in sorted(decided.opens)]
-    ended = _end(connection, ends)
-    opened = _open(connection, opens, position=position, is_baseline=is_baseline)
-    if is_baseline:
-        if opened:
-            connection.execute(_QUERIES.queue_digest.text, {"alerts": len(opened)})
-    else:
-        connection.execute(_QUERIES.queue_messages.text, {"alert_ids": opened})
-    connection.execute(_QUERIES.queue_messages.text, {"alert_ids": ended})
-    return len(opened), len(ended)
-
-
-def _end(connection: Connection, ends: Sequence[tuple[AlertKind, _Row]]) -> list[object]:
-    if not ends:
-        return []
-    found = connection.execute(
-        _QUERIES.end_alerts.text,
-        {
-            "kinds": [kind for kind, _ in ends],
-            "product_ids": [row.product_id for _, row in ends],
-            "site_ids": [row.site_id for _, row in ends],
-        },
-    )
-    return [alert_id for (alert_id,) in found]
-
-
-def _open(
+def _look_at_stock(
     connection: Connection,
-    opens: Sequence[tuple[AlertKind, _Row, Policy]],
+    rows: Sequence[_Row],
+    changes: Changes,
     *,
     position: int,
     is_baseline: bool,
-) -> list[object]:
+) -> None:
+    opens: list[tuple[AlertKind, _Row, Policy]] = []
+    for row in rows:
+        policy = row.policy
+        live = dict(zip(row.live_kinds, row.live_alert_ids, strict=True))
+        decided = verdict(
+            row.stock,
+            policy,
+            live=frozenset(kind for kind in _KINDS if kind in live),
+            purchase_approved=row.purchase_approved,
+        )
+        changes.ends += [live[kind] for kind in sorted(decided.ends)]
+        if policy is not None:
+            opens += [(kind, row, policy) for kind in sorted(decided.opens)]
     if not opens:
-        return []
+        return
     names = _names(connection, [row for _, row, _ in opens])
-    told = [
-        (kind, row, *_words(kind, row, policy, names[row.product_id, row.site_id]))
-        for kind, row, policy in opens
-    ]
-    found = connection.execute(
-        _QUERIES.open_alerts.text,
-        {
-            "kinds": [kind for kind, *_ in told],
-            "severities": [SEVERITY_OF[kind] for kind, *_ in told],
-            "product_ids": [row.product_id for _, row, *_ in told],
-            "site_ids": [row.site_id for _, row, *_ in told],
-            "messages": [said for *_, said, _ in told],
-            "recommendations": [advice for *_, advice in told],
-            # The movement that led here; without any, the position that was looked at.
-            "positions": [row.last_position or position for _, row, *_ in told],
-            "is_baseline": is_baseline,
-        },
-    )
-    return [alert_id for (alert_id,) in found]
+    for kind, row, policy in opens:
+        said, advice = _words(kind, row, policy, names[row.product_id, row.site_id])
+        changes.opens.append(
+            Opening(
+                kind=kind,
+                severity=SEVERITY_OF[kind],
+                product_id=row.product_id,
+                site_id=row.site_id,
+                message=said,
+                recommendation=advice,
+                # The movement that led here; without any, the position that was looked at.
+                position=row.last_position or position,
+                is_baseline=is_baseline,
+            )
+        )
 
 
 def _names(connection: Connection, rows: Sequence[_Row]) -> dict[tuple[int, int], _Names]:

@@ -7,8 +7,31 @@ from typing import Any
 
 _TEXT_LIMIT = 2900
 _HEADER_LIMIT = 150
-_KIND_WORDS = {"critical_low": "Critically low", "low": "Low"}
-_KIND_SIGNS = {"critical_low": ":red_circle:", "low": ":large_yellow_circle:"}
+_KIND_WORDS = {
+    "critical_low": "Critically low",
+    "low": "Low",
+    "over_promised": "Over-promised",
+    "discrepancy": "Please count",
+    "shortage_source": "Often short",
+    "expiring_lot": "Expiring",
+}
+_KIND_SIGNS = {
+    "critical_low": ":red_circle:",
+    "low": ":large_yellow_circle:",
+    "over_promised": ":heavy_exclamation_mark:",
+    "discrepancy": ":mag:",
+    "shortage_source": ":electric_plug:",
+    "expiring_lot": ":hourglass_flowing_sand:",
+}
+# How a digest counts each kind; those of stock are told also where there is none.
+_COUNTED_AS = {
+    "critical_low": "critically low",
+    "low": "low",
+    "over_promised": "over-promised",
+    "discrepancy": "to count",
+    "shortage_source": "often short",
+    "expiring_lot": "expiring",
+}
 
 Block = dict[str, Any]
 
@@ -63,12 +86,17 @@ def alert_message(alert: ToldAlert) -> SlackMessage:
 
 
 def digest_message(
-    *, outbox_id: int, critical: int, low: int, worst: Sequence[tuple[str, str]]
+    *, outbox_id: int, counts: Mapping[str, int], worst: Sequence[tuple[str, str]]
 ) -> SlackMessage:
-    """What was found at the first look, in one message; each is on the alerts page."""
-    count = f"{critical} critically low and {low} low"
+    """What was found at a first look, in one message; each is on the alerts page."""
+    told = [
+        f"{counts.get(kind, 0)} {words}"
+        for kind, words in _COUNTED_AS.items()
+        if kind in counts or kind in ("critical_low", "low")
+    ]
+    count = f"{', '.join(told[:-1])} and {told[-1]}"
     lines = [f"• {_escape(said)} {_escape(advice)}" for said, advice in worst]
-    more = critical + low - len(worst)
+    more = sum(counts.values()) - len(worst)
     if more > 0:
         lines.append(f"… and {more} more on the alerts page.")
     blocks = [

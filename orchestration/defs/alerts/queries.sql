@@ -16,7 +16,8 @@ where
     and not granted
 
 -- name: has_news
--- Cheap enough to ask at every wake: is there anything that was not looked at?
+-- Cheap enough to ask at every wake: is there anything that was not looked at? A lot comes near its
+-- day and a source falls silent without any news, so the clock is news once an hour.
 select
     exists (
         select from planning.refreshes
@@ -25,15 +26,24 @@ select
             and refreshes.refresh_id > evaluation.evaluated_refresh_id
     ) or (
         evaluation.baseline_at is not null
-        and evaluation.evaluated_position < coalesce(
-            (select max(inventory_events.position) from ledger.inventory_events), 0
+        and (
+            evaluation.evaluated_position < coalesce(
+                (select max(inventory_events.position) from ledger.inventory_events), 0
+            )
+            or evaluation.looked_at_clock is null
+            or evaluation.looked_at_clock < now() - interval '1 hour'
+            or exists (select from alerts.rules where rules.baseline_at is null)
         )
     )
 from alerts.evaluation
 
 -- name: lock_evaluation
 -- Two evaluations at once would open an alert twice or end one that the other just opened.
-select evaluated_position, evaluated_refresh_id, baseline_at is not null
+select
+    evaluated_position,
+    evaluated_refresh_id,
+    baseline_at is not null,
+    coalesce(looked_at_clock < now() - interval '1 hour', true)
 from alerts.evaluation
 for update
 
@@ -71,6 +81,7 @@ with touched as (
     from alerts.alerts as live
     where
         live.status <> 'resolved'
+        and live.kind in ('critical_low', 'low')
         and not exists (
             select from planning.policies
             where
@@ -109,9 +120,10 @@ live_alerts as (
     select
         product_id,
         site_id,
-        array_agg(kind) as kinds
+        array_agg(kind) as kinds,
+        array_agg(alert_id) as alert_ids
     from alerts.alerts
-    where status <> 'resolved'
+    where status <> 'resolved' and kind in ('critical_low', 'low')
     group by product_id, site_id
 )
 
@@ -130,6 +142,7 @@ select
     policies.selling_minimum,
     policies.refill_minimum,
     coalesce(live_alerts.kinds, '{}') as live_kinds,
+    coalesce(live_alerts.alert_ids, '{}') as live_alert_ids,
     coalesce(suggestions.status = 'approved', false) as purchase_approved,
     suggestions.quantity as suggested_quantity
 from touched
@@ -221,17 +234,21 @@ left join lateral (
 
 -- name: open_alerts
 insert into alerts.alerts (
-    kind, severity, product_id, site_id, message, recommendation,
-    is_baseline, position
+    kind, severity, product_id, site_id, location_id, recorded_by, source,
+    message, recommendation, detail, is_baseline, position
 )
 select
     opened.kind,
     opened.severity,
     opened.product_id,
     opened.site_id,
+    opened.location_id,
+    opened.recorded_by,
+    opened.source,
     opened.message,
     opened.recommendation,
-    %(is_baseline)s,
+    opened.detail::jsonb,
+    opened.is_baseline,
     opened.position
 from
     unnest(
@@ -239,28 +256,37 @@ from
         %(severities)s::text[],
         %(product_ids)s::integer[],
         %(site_ids)s::integer[],
+        %(location_ids)s::integer[],
+        %(recorded_by)s::integer[],
+        %(sources)s::text[],
         %(messages)s::text[],
         %(recommendations)s::text[],
+        %(details)s::text[],
+        %(are_baseline)s::boolean[],
         %(positions)s::bigint[]
     ) as opened (
-        kind, severity, product_id, site_id, message, recommendation, position
+        kind, severity, product_id, site_id, location_id, recorded_by, source,
+        message, recommendation, detail, is_baseline, position
     )
 on conflict do nothing
-returning alert_id
+returning alert_id, is_baseline, kind
+
+-- name: restate_alert
+update alerts.alerts
+set
+    message = %(message)s,
+    recommendation = %(recommendation)s,
+    detail = %(detail)s::jsonb,
+    position = %(position)s
+where alert_id = %(alert_id)s
 
 -- name: end_alerts
 update alerts.alerts
 set
     status = 'resolved',
     resolved_at = now()
-from
-    unnest(
-        %(kinds)s::text[], %(product_ids)s::integer[], %(site_ids)s::integer[]
-    ) as ended (kind, product_id, site_id)
 where
-    alerts.kind = ended.kind
-    and alerts.product_id = ended.product_id
-    and alerts.site_id = ended.site_id
+    alerts.alert_id = any(%(alert_ids)s::uuid[])
     and alerts.status <> 'resolved'
 returning alerts.alert_id
 
@@ -273,14 +299,18 @@ from unnest(%(alert_ids)s::uuid[]) as queued (alert_id)
 
 -- name: queue_digest
 insert into alerts.outbox (kind, payload)
-values ('digest', jsonb_build_object('alerts', %(alerts)s::integer))
+values (
+    'digest',
+    jsonb_build_object('alerts', %(alerts)s::integer, 'kinds', %(kinds)s::text[])
+)
 
 -- name: remember_evaluation
 update alerts.evaluation
 set
     evaluated_position = greatest(evaluated_position, %(position)s),
     evaluated_refresh_id = greatest(evaluated_refresh_id, %(refresh_id)s),
-    baseline_at = coalesce(baseline_at, now())
+    baseline_at = coalesce(baseline_at, now()),
+    looked_at_clock = case when %(by_the_clock)s then now() else looked_at_clock end
 
 -- name: wake_readers
 select pg_notify('parstock_outbox', '')
@@ -288,7 +318,8 @@ select pg_notify('parstock_outbox', '')
 -- name: live_counts
 select
     count(*) filter (where kind = 'critical_low'),
-    count(*) filter (where kind = 'low')
+    count(*) filter (where kind = 'low'),
+    count(*) filter (where kind not in ('critical_low', 'low'))
 from alerts.alerts
 where status <> 'resolved'
 
@@ -368,13 +399,14 @@ select
     alerts.position,
     alerts.channel,
     alerts.message_ts,
-    products.name as product,
+    coalesce(products.name, alerts.source, 'actor ' || alerts.recorded_by)
+        as product,
     rows_of_alert.newest_outbox_id,
     rows_of_alert.attempts,
     rows_of_alert.oldest_created_at,
     rows_of_alert.told_by
 from alerts.alerts
-inner join catalog.products on alerts.product_id = products.product_id
+left join catalog.products on alerts.product_id = products.product_id
 cross join lateral (
     select
         max(outbox.outbox_id) as newest_outbox_id,
@@ -446,16 +478,26 @@ select
     alerts.message,
     alerts.recommendation
 from alerts.alerts
-where alerts.status <> 'resolved' and alerts.is_baseline
-order by alerts.severity = 'critical' desc, alerts.opened_at, alerts.alert_id
+where
+    alerts.status <> 'resolved'
+    and alerts.is_baseline
+    and (%(kinds)s::text[] is null or alerts.kind = any(%(kinds)s))
+order by
+    array_position(array['critical', 'high', 'medium', 'low'], alerts.severity),
+    alerts.opened_at,
+    alerts.alert_id
 limit %(at_most)s
 
 -- name: live_baseline_counts
 select
-    count(*) filter (where kind = 'critical_low'),
-    count(*) filter (where kind = 'low')
+    alerts.kind,
+    count(*)
 from alerts.alerts
-where status <> 'resolved' and is_baseline
+where
+    alerts.status <> 'resolved'
+    and alerts.is_baseline
+    and (%(kinds)s::text[] is null or alerts.kind = any(%(kinds)s))
+group by alerts.kind
 
 -- name: queue_run_failed
 -- A job that fails again and again is told once an hour; Dagster's pages have each run.

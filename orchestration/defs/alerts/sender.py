@@ -226,17 +226,19 @@ class Sender:
         self._execute("try_again_later", {"outbox_id": row.outbox_id, **values})
 
     def _digest(self, row: _Leased) -> SlackMessage | None:
+        kinds = {"kinds": row.payload.get("kinds")}
         with self._connection.transaction():
-            critical, low = _one(self._connection.execute(_QUERIES.live_baseline_counts.text))
+            counts: dict[str, int] = dict(
+                self._connection.execute(_QUERIES.live_baseline_counts.text, kinds).fetchall()
+            )
             worst = self._connection.execute(
-                _QUERIES.worst_live_alerts.text, {"at_most": _WORST_IN_DIGEST}
+                _QUERIES.worst_live_alerts.text, {"at_most": _WORST_IN_DIGEST, **kinds}
             ).fetchall()
-        if critical + low == 0:
+        if not counts:
             return None
         return digest_message(
             outbox_id=row.outbox_id,
-            critical=critical,
-            low=low,
+            counts=counts,
             worst=[(said, advice) for _, said, advice in worst],
         )
 

@@ -40,6 +40,7 @@ def materialization(looked: Evaluation, seconds: float | None) -> dg.AssetMateri
         "ended": dg.MetadataValue.int(looked.ended),
         "live_critical_low": dg.MetadataValue.int(looked.live_critical_low),
         "live_low": dg.MetadataValue.int(looked.live_low),
+        "live_from_ledger": dg.MetadataValue.int(looked.live_from_ledger),
         "product_sites_looked_at": dg.MetadataValue.int(looked.product_sites),
         "position": dg.MetadataValue.int(looked.position),
         "refresh_id": dg.MetadataValue.int(looked.refresh_id),

@@ -1,0 +1,482 @@
+-- name: rules
+select
+    rules.kind,
+    rules.product_id,
+    rules.category,
+    rules.site_id,
+    rules.is_on,
+    rules.within_days,
+    rules.within_hours,
+    rules.at_least_units,
+    rules.at_least_lines,
+    rules.at_least_percent
+from alerts.rules
+
+-- name: kinds_without_baseline
+select distinct rules.kind
+from alerts.rules
+where rules.baseline_at is null
+
+-- name: remember_baselines
+update alerts.rules
+set baseline_at = now()
+where rules.baseline_at is null
+
+-- name: baseline_position
+-- A first look goes back a week, and not over more than a moment's reading.
+select
+    greatest(
+        ledger.position_before(now() - interval '7 days'),
+        %(to_position)s::bigint - 100000,
+        0
+    )
+
+-- name: broken_promises
+-- What reservations lost since the last look: the ledger releases what is not there any more, and
+-- only that follows from another event.
+select
+    broken.product_id,
+    products.sku,
+    products.name as product,
+    products.category,
+    places.site_id,
+    sites.name as site,
+    places.code as location,
+    broken.location_id,
+    broken.position,
+    broken.reservation::text as reservation,
+    promised.reference,
+    broken.quantity as units
+from ledger.inventory_events as broken
+inner join catalog.products on broken.product_id = products.product_id
+inner join catalog.locations as places
+    on broken.location_id = places.location_id
+inner join catalog.sites on places.site_id = sites.site_id
+left join ledger.inventory_events as promised
+    on broken.reservation = promised.event_id
+where
+    broken.position > %(from_position)s
+    and broken.position <= %(to_position)s
+    and broken.event_type = 'released'
+    and broken.caused_by is not null
+    and not exists (
+        -- Told of before: a look may begin at an earlier position than the last one.
+        select from alerts.alerts
+        where
+            alerts.kind = 'over_promised'
+            and alerts.product_id = broken.product_id
+            and alerts.site_id = places.site_id
+            and alerts.position >= broken.position
+    )
+order by broken.position
+
+-- name: promises_to_look_at
+-- Live alerts whose stock moved, or all of them by the clock.
+select
+    live.alert_id,
+    live.product_id,
+    live.site_id,
+    live.detail,
+    live.position,
+    products.sku,
+    products.name as product,
+    sites.name as site
+from alerts.alerts as live
+inner join catalog.products on live.product_id = products.product_id
+inner join catalog.sites on live.site_id = sites.site_id
+where
+    live.kind = 'over_promised'
+    and live.status <> 'resolved'
+    and (
+        %(by_the_clock)s
+        or exists (
+            select
+            from ledger.movements
+            inner join catalog.locations
+                on movements.location_id = locations.location_id
+            where
+                movements.product_id = live.product_id
+                and locations.site_id = live.site_id
+                and movements.position > %(from_position)s
+                and movements.position <= %(to_position)s
+        )
+    )
+
+-- name: promises_still_broken
+-- Of the reservations that lost something, those that are still owed it. One is not when its place
+-- can serve it again, when it was made again under its reference, when its time is over, or when it
+-- was shipped or released since; of one that lost all, nothing was left to ship or release.
+with asked as (
+    select asked.*
+    from
+        unnest(
+            %(reservations)s::uuid[],
+            %(product_ids)s::integer[],
+            %(location_ids)s::integer[],
+            %(positions)s::bigint[],
+            %(units)s::bigint[]
+        ) as asked (reservation, product_id, location_id, position, units)
+),
+
+owed as (
+    select
+        asked.*,
+        sum(asked.units) over (
+            partition by asked.product_id, asked.location_id
+        ) as units_of_place
+    from asked
+    inner join ledger.inventory_events as promised
+        on asked.reservation = promised.event_id
+    where
+        (promised.expires_at is null or promised.expires_at > now())
+        and (
+            exists (
+                select from ledger.open_reservations
+                where
+                    open_reservations.reservation = asked.reservation
+                    and open_reservations.position = promised.position
+            )
+            or (
+                select sum(made.reserved_change)
+                from ledger.movements as made
+                where made.position = promised.position
+            ) + (
+                select sum(lost.reserved_change)
+                from ledger.inventory_events as events
+                inner join ledger.movements as lost
+                    on events.position = lost.position
+                where
+                    events.reservation = asked.reservation
+                    and events.position <= asked.position
+            ) = 0
+        )
+        and not exists (
+            select
+            from ledger.movements as again
+            inner join ledger.inventory_events as made
+                on again.position = made.position
+            where
+                again.product_id = asked.product_id
+                and again.location_id in (
+                    select near.location_id
+                    from catalog.locations as here
+                    inner join catalog.locations as near
+                        on here.site_id = near.site_id
+                    where here.location_id = asked.location_id
+                )
+                and again.position > greatest(asked.position, %(from_position)s)
+                and again.position <= %(to_position)s
+                and made.event_type = 'reserved'
+                and made.reference = promised.reference
+        )
+)
+
+select owed.reservation::text as reservation
+from owed
+where
+    owed.units_of_place > coalesce(
+        (
+            select sum(stock_levels.on_hand - stock_levels.reserved)
+            from ledger.stock_levels
+            where
+                stock_levels.product_id = owed.product_id
+                and stock_levels.location_id = owed.location_id
+        ),
+        0
+    )
+
+-- name: count_lines
+-- Adds what each source told since the last look to its hours. Answers who went short.
+with news as (
+    select
+        events.position,
+        events.event_type,
+        events.quantity_change,
+        events.reason,
+        events.caused_by,
+        events.recorded_by,
+        events.recorded_at,
+        events.location_id,
+        coalesce(events.source, '') as source
+    from ledger.inventory_events as events
+    where
+        events.position > %(from_position)s
+        and events.position <= %(to_position)s
+),
+
+shortages as (
+    select distinct news.caused_by as position
+    from news
+    where news.reason = 'book_shortage' and news.caused_by is not null
+),
+
+told as (
+    select
+        news.recorded_by,
+        news.source,
+        locations.site_id,
+        date_trunc('hour', news.recorded_at) as hour,
+        count(*) as lines,
+        count(shortages.position) as short_lines
+    from news
+    inner join catalog.locations on news.location_id = locations.location_id
+    left join shortages on news.position = shortages.position
+    where
+        news.caused_by is null
+        and (
+            news.event_type in ('sold', 'transferred', 'dispatched', 'shipped')
+            or news.event_type = 'adjusted' and news.quantity_change < 0
+        )
+    group by
+        news.recorded_by,
+        news.source,
+        locations.site_id,
+        date_trunc('hour', news.recorded_at)
+),
+
+added as (
+    insert into alerts.source_lines as kept
+    (recorded_by, source, site_id, hour, lines, short_lines)
+    select
+        told.recorded_by,
+        told.source,
+        told.site_id,
+        told.hour,
+        told.lines,
+        told.short_lines
+    from told
+    on conflict (recorded_by, source, site_id, hour) do update
+    set
+        lines = kept.lines + excluded.lines,
+        short_lines = kept.short_lines + excluded.short_lines
+)
+
+select distinct
+    told.recorded_by,
+    told.source,
+    told.site_id
+from told
+where told.short_lines > 0
+
+-- name: forget_lines
+delete from alerts.source_lines
+where %(everything)s or source_lines.hour < now() - interval '8 days'
+
+-- name: live_sources
+select
+    live.alert_id,
+    live.recorded_by,
+    coalesce(live.source, '') as source,
+    live.site_id
+from alerts.alerts as live
+where live.kind = 'shortage_source' and live.status <> 'resolved'
+
+-- name: lines_of_sources
+select
+    asked.recorded_by,
+    asked.source,
+    asked.site_id,
+    sites.name as site,
+    coalesce(sum(source_lines.lines), 0)::bigint as lines,
+    coalesce(sum(source_lines.short_lines), 0)::bigint as short_lines
+from
+    unnest(
+        %(recorded_by)s::integer[],
+        %(sources)s::text[],
+        %(site_ids)s::integer[],
+        %(within_hours)s::integer[]
+    ) as asked (recorded_by, source, site_id, within_hours)
+inner join catalog.sites on asked.site_id = sites.site_id
+left join alerts.source_lines
+    on
+        asked.recorded_by = source_lines.recorded_by
+        and asked.source = source_lines.source
+        and asked.site_id = source_lines.site_id
+        and source_lines.hour > now() - asked.within_hours * interval '1 hour'
+group by asked.recorded_by, asked.source, asked.site_id, sites.name
+
+-- name: discrepancies_of_sources
+-- Counts that were asked for one by one, before it showed that all are of one source.
+select live.alert_id
+from alerts.alerts as live
+inner join
+    unnest(
+        %(recorded_by)s::integer[], %(sources)s::text[], %(site_ids)s::integer[]
+    ) as folded (recorded_by, source, site_id)
+    on
+        live.recorded_by = folded.recorded_by
+        and coalesce(live.source, '') = folded.source
+        and live.site_id = folded.site_id
+where live.kind = 'discrepancy' and live.status <> 'resolved'
+
+-- name: shortages
+-- Levels where more left than the book held, and which were neither counted since nor put right by
+-- an event that came late: that takes a shortage back.
+with short as (
+    select
+        adjusted.product_id,
+        adjusted.location_id,
+        adjusted.position,
+        adjusted.quantity_change as units,
+        adjusted.occurred_at,
+        adjusted.recorded_by,
+        coalesce(cause.source, '') as source
+    from ledger.inventory_events as adjusted
+    left join ledger.inventory_events as cause
+        on adjusted.caused_by = cause.position
+    where
+        adjusted.position > %(from_position)s
+        and adjusted.position <= %(to_position)s
+        and adjusted.reason = 'book_shortage'
+)
+
+select
+    short.product_id,
+    products.sku,
+    products.name as product,
+    products.category,
+    short.location_id,
+    places.code as location,
+    places.site_id,
+    sites.name as site,
+    max(short.position) as position,
+    sum(short.units)::bigint as units,
+    extract(epoch from now() - max(short.occurred_at))::double precision
+        / 86400 as days_ago,
+    (array_agg(short.recorded_by order by short.position desc))[1]
+        as recorded_by,
+    (array_agg(short.source order by short.position desc))[1] as source
+from short
+inner join catalog.products on short.product_id = products.product_id
+inner join catalog.locations as places
+    on short.location_id = places.location_id
+inner join catalog.sites on places.site_id = sites.site_id
+where
+    places.kind <> 'in_transit'
+    and not exists (
+        select
+        from ledger.movements
+        inner join ledger.inventory_events as later
+            on movements.position = later.position
+        where
+            movements.product_id = short.product_id
+            and movements.location_id = short.location_id
+            and movements.position > short.position
+            and movements.position <= %(to_position)s
+            and (
+                later.event_type = 'counted'
+                or later.reason = 'reordered'
+                and movements.on_hand_change <= -short.units
+            )
+    )
+group by
+    short.product_id,
+    products.sku,
+    products.name,
+    products.category,
+    short.location_id,
+    places.code,
+    places.site_id,
+    sites.name
+
+-- name: counted_discrepancies
+-- Counts that were asked for and arrived, and shortages that a late event took back.
+select distinct live.alert_id
+from ledger.inventory_events as events
+inner join ledger.movements on events.position = movements.position
+inner join alerts.alerts as live
+    on
+        movements.product_id = live.product_id
+        and movements.location_id = live.location_id
+where
+    events.position > %(from_position)s
+    and events.position <= %(to_position)s
+    and events.position > live.position
+    and live.kind = 'discrepancy'
+    and live.status <> 'resolved'
+    and (
+        events.event_type = 'counted'
+        or events.reason = 'reordered'
+        and movements.on_hand_change <= -(live.detail ->> 'short')::bigint
+    )
+
+-- name: moved_lots
+select distinct
+    movements.product_id,
+    locations.site_id
+from ledger.movements
+inner join catalog.locations on movements.location_id = locations.location_id
+where
+    movements.position > %(from_position)s
+    and movements.position <= %(to_position)s
+    and movements.lot_id <> 0
+
+-- name: product_sites_of_expiring_lots
+-- By the clock: whatever has a lot near its day, and what is told of still.
+select
+    stock_levels.product_id,
+    locations.site_id
+from ledger.lots
+inner join ledger.stock_levels
+    on
+        lots.product_id = stock_levels.product_id
+        and lots.lot_id = stock_levels.lot_id
+inner join catalog.locations
+    on stock_levels.location_id = locations.location_id
+where
+    lots.expires_on <= current_date + %(within_days)s::integer + 1
+    and stock_levels.lot_id <> 0
+    and stock_levels.on_hand > 0
+union
+select
+    live.product_id,
+    live.site_id
+from alerts.alerts as live
+where live.kind = 'expiring_lot' and live.status <> 'resolved'
+
+-- name: lots_of_product_sites
+-- Each lot with a day of expiry that the site has any of; a row without a lot where it has none.
+select
+    asked.product_id,
+    products.sku,
+    products.name as product,
+    products.category,
+    asked.site_id,
+    sites.name as site,
+    held.code,
+    held.expires_on,
+    held.on_hand,
+    held.position,
+    (now() at time zone sites.time_zone)::date as today,
+    live.alert_id,
+    live.detail
+from
+    unnest(%(product_ids)s::integer[], %(site_ids)s::integer[])
+        as asked (product_id, site_id)
+inner join catalog.products on asked.product_id = products.product_id
+inner join catalog.sites on asked.site_id = sites.site_id
+left join alerts.alerts as live
+    on
+        asked.product_id = live.product_id
+        and asked.site_id = live.site_id
+        and live.kind = 'expiring_lot'
+        and live.status <> 'resolved'
+left join lateral (
+    select
+        lots.code,
+        lots.expires_on,
+        sum(stock_levels.on_hand)::bigint as on_hand,
+        max(stock_levels.version) as position
+    from ledger.stock_levels
+    inner join ledger.lots on stock_levels.lot_id = lots.lot_id
+    inner join catalog.locations
+        on stock_levels.location_id = locations.location_id
+    where
+        stock_levels.product_id = asked.product_id
+        and stock_levels.lot_id <> 0
+        and stock_levels.on_hand > 0
+        and locations.site_id = asked.site_id
+        and lots.expires_on is not null
+    group by lots.lot_id
+) as held on true
+order by asked.product_id, asked.site_id, held.expires_on, held.code
