@@ -12,6 +12,8 @@ import pytest
 
 from db.connect import ORCHESTRATION_ROLE, connect
 from orchestration.defs.alerts.evaluation import Evaluation, evaluate
+from orchestration.defs.alerts.sender import Sender
+from orchestration.resources import Slack
 from tests.integration.ledger_shop import (
     BACK,
     BEAR,
@@ -25,6 +27,7 @@ from tests.integration.ledger_shop import (
     row,
 )
 from tests.serving import serving
+from tests.slack_server import CHANNEL_NAME, TOKEN, slack_server
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 TODAY = datetime.now(UTC).date()
@@ -239,6 +242,16 @@ def test_a_source_that_is_often_short_is_one_alert_about_its_mapping(world: Worl
         "till-bad at Far: 21 of 21 lines in 24 hours took more than the book held."
     )
     assert world.to_count() == []
+    for page in ("/", "/alerts"):
+        assert "till-bad" in world.api.get(page).text, page
+    with slack_server() as server:
+        slack = Slack(token=TOKEN, base_url=server.base_url, channel=CHANNEL_NAME)
+        sender = Sender(world.connection, slack.get_client(), slack.to_channel)
+        while sender.send_due() == 0.0:
+            continue
+        # The single request was over before it was told.
+        [message] = server.messages.values()
+    assert message.text.startswith("till-bad at Far: 21 of 21 lines")
 
     # Well again is below half of what opened it: 21 of 211 lines.
     world.record("received", location=ELSEWHERE, quantity=500)
