@@ -411,7 +411,8 @@ class Group:
         """Put the event itself into the book, and say where it leads to."""
         event, warnings = entry.event, warnings or []
         self.book.told(entry, position, item, place, warnings, quantity=quantity)
-        levels = tuple(self._stock_level(part, where) for part, where in dict.fromkeys(places))
+        distinct = places if len(places) == 1 else list(dict.fromkeys(places))
+        levels = tuple([self._stock_level(part, where) for part, where in distinct])
         recorded = Recorded(
             event.event_id, "recorded", position, self._known.now, levels, tuple(warnings)
         )

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from api.problems import Problem
 
 
-@dataclass(frozen=True, slots=True)
+# Made for each event, so not frozen: that takes four times as long to make.
+@dataclass(slots=True)
 class StockLevel:
     """What a product has at a place; version is the position of the last movement there."""
 
@@ -44,7 +45,7 @@ class Notice:
 WARNING_FIELDS = ("code", "detail", "sku", "location")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
     """The answer to an event, the first time and at each repeat."""
 
@@ -60,7 +61,7 @@ class Recorded:
 recorded_json: TypeAdapter[Recorded] = TypeAdapter(Recorded)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RowResult:
     """What became of one row of a list; a rejected one has a problem, the others `recorded`."""
 

@@ -29,7 +29,8 @@ def moment_of(occurred_at: datetime, rank: int) -> int:
     return (occurred_at - _EPOCH) // _MICROSECOND * 4 + rank
 
 
-@dataclass(frozen=True, slots=True)
+# What each event makes several of is not frozen: that takes four times as long to make.
+@dataclass(slots=True)
 class Leg:
     """What an event does to one shelf: a change, or an absolute in `counted`.
 
@@ -59,7 +60,7 @@ class Why(IntEnum):
     SHORTAGE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
     """Units that a lot on a shelf gains or loses, and what the lot and the place then have."""
 
