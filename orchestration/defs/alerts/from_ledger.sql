@@ -187,51 +187,44 @@ where
 
 -- name: count_lines
 -- Adds what each source told since the last look to its hours. Answers who went short.
-with news as (
+with lines as (
+    -- A line and what followed from it, which is of the same transaction, are one group: no join
+    -- of the news with itself, whose plan would rest on a guess of how much there is.
     select
-        events.position,
-        events.event_type,
-        events.quantity_change,
-        events.reason,
-        events.caused_by,
-        events.recorded_by,
-        events.recorded_at,
-        events.location_id,
-        coalesce(events.source, '') as source
+        min(events.recorded_by) as recorded_by,
+        min(events.recorded_at) as recorded_at,
+        coalesce(min(events.source), '') as source,
+        min(events.location_id) filter (
+            where
+            events.caused_by is null
+            and (
+                events.event_type in ('sold', 'transferred', 'dispatched', 'shipped')
+                or events.event_type = 'adjusted' and events.quantity_change < 0
+            )
+        ) as location_id,
+        coalesce(bool_or(events.reason = 'book_shortage'), false) as is_short
     from ledger.inventory_events as events
     where
         events.position > %(from_position)s
         and events.position <= %(to_position)s
-),
-
-shortages as (
-    select distinct news.caused_by as position
-    from news
-    where news.reason = 'book_shortage' and news.caused_by is not null
+    group by coalesce(events.caused_by, events.position)
 ),
 
 told as (
     select
-        news.recorded_by,
-        news.source,
+        lines.recorded_by,
+        lines.source,
         locations.site_id,
-        date_trunc('hour', news.recorded_at) as hour,
+        date_trunc('hour', lines.recorded_at) as hour,
         count(*) as lines,
-        count(shortages.position) as short_lines
-    from news
-    inner join catalog.locations on news.location_id = locations.location_id
-    left join shortages on news.position = shortages.position
-    where
-        news.caused_by is null
-        and (
-            news.event_type in ('sold', 'transferred', 'dispatched', 'shipped')
-            or news.event_type = 'adjusted' and news.quantity_change < 0
-        )
+        count(*) filter (where lines.is_short) as short_lines
+    from lines
+    inner join catalog.locations on lines.location_id = locations.location_id
     group by
-        news.recorded_by,
-        news.source,
+        lines.recorded_by,
+        lines.source,
         locations.site_id,
-        date_trunc('hour', news.recorded_at)
+        date_trunc('hour', lines.recorded_at)
 ),
 
 added as (
@@ -311,46 +304,70 @@ where live.kind = 'discrepancy' and live.status <> 'resolved'
 
 -- name: shortages
 -- Levels where more left than the book held, and which were neither counted since nor put right by
--- an event that came late: that takes a shortage back.
-with short as (
+-- an event that came late: that takes a shortage back. Each level is read once, however often it
+-- went short.
+with levels as (
     select
         adjusted.product_id,
         adjusted.location_id,
-        adjusted.position,
-        adjusted.quantity_change as units,
-        adjusted.occurred_at,
-        adjusted.recorded_by,
-        coalesce(cause.source, '') as source
+        min(adjusted.position) as first_position,
+        array_agg(adjusted.position) as positions,
+        array_agg(adjusted.quantity_change) as units,
+        array_agg(adjusted.occurred_at) as moments,
+        array_agg(adjusted.caused_by) as causes
     from ledger.inventory_events as adjusted
-    left join ledger.inventory_events as cause
-        on adjusted.caused_by = cause.position
     where
         adjusted.position > %(from_position)s
         and adjusted.position <= %(to_position)s
         and adjusted.reason = 'book_shortage'
+    group by adjusted.product_id, adjusted.location_id
 )
 
 select
-    short.product_id,
+    levels.product_id,
     products.sku,
     products.name as product,
     products.category,
-    short.location_id,
+    levels.location_id,
     places.code as location,
     places.site_id,
     sites.name as site,
-    max(short.position) as position,
-    sum(short.units)::bigint as units,
-    extract(epoch from now() - max(short.occurred_at))::double precision
+    uncounted.position,
+    uncounted.units,
+    extract(epoch from now() - uncounted.occurred_at)::double precision
         / 86400 as days_ago,
-    (array_agg(short.recorded_by order by short.position desc))[1]
-        as recorded_by,
-    (array_agg(short.source order by short.position desc))[1] as source
-from short
-inner join catalog.products on short.product_id = products.product_id
+    cause.recorded_by,
+    coalesce(cause.source, '') as source
+from levels
+inner join catalog.products on levels.product_id = products.product_id
 inner join catalog.locations as places
-    on short.location_id = places.location_id
+    on levels.location_id = places.location_id
 inner join catalog.sites on places.site_id = sites.site_id
+cross join lateral (
+    select coalesce(max(movements.position), 0) as position
+    from ledger.movements
+    inner join ledger.inventory_events as later
+        on movements.position = later.position
+    where
+        movements.product_id = levels.product_id
+        and movements.location_id = levels.location_id
+        and movements.position > levels.first_position
+        and movements.position <= %(to_position)s
+        and later.event_type = 'counted'
+) as counted
+cross join lateral (
+    select
+        min(each.position) as first_position,
+        max(each.position) as position,
+        sum(each.units)::bigint as units,
+        max(each.occurred_at) as occurred_at,
+        max(each.cause) as cause
+    from
+        unnest(levels.positions, levels.units, levels.moments, levels.causes)
+            as each (position, units, occurred_at, cause)
+    where each.position > counted.position
+) as uncounted
+inner join ledger.inventory_events as cause on uncounted.cause = cause.position
 where
     places.kind <> 'in_transit'
     and not exists (
@@ -359,25 +376,13 @@ where
         inner join ledger.inventory_events as later
             on movements.position = later.position
         where
-            movements.product_id = short.product_id
-            and movements.location_id = short.location_id
-            and movements.position > short.position
+            movements.product_id = levels.product_id
+            and movements.location_id = levels.location_id
+            and movements.position > uncounted.first_position
             and movements.position <= %(to_position)s
-            and (
-                later.event_type = 'counted'
-                or later.reason = 'reordered'
-                and movements.on_hand_change <= -short.units
-            )
+            and movements.on_hand_change <= -uncounted.units
+            and later.reason = 'reordered'
     )
-group by
-    short.product_id,
-    products.sku,
-    products.name,
-    products.category,
-    short.location_id,
-    places.code,
-    places.site_id,
-    sites.name
 
 -- name: counted_discrepancies
 -- Counts that were asked for and arrived, and shortages that a late event took back.
