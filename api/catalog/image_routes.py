@@ -1,7 +1,5 @@
 """Images of products, under /v1. The ETag of one is the SHA-256 of its bytes."""
 
-from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,15 +8,12 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi import Path as PathPart
 from starlette.responses import FileResponse
 
-from api.catalog import images, service
-from api.catalog.errors import StaleVersion, UnknownCode, VersionRequired
+from api.catalog import image_changes, images
+from api.catalog.errors import UnknownCode
 from api.catalog.etags import IfMatch, tag, tags_of
-from api.catalog.kinds import PRODUCTS
 from api.catalog.paths import CodeRoute
 from api.catalog.schemas import Image
-from api.database import say_who_acts
 from api.deps import Actor, Pool, Reader, ReadingConnection, Role, require_role
-from api.problems import ContentTooLarge
 from api.settings import Settings
 from api.text import SoughtCode
 
@@ -62,7 +57,7 @@ async def get_image(
         held = tags_of(if_none_match)
         if held is None or found["sha256"] in held:
             return Response(status_code=304, headers=headers)
-    path = images.path_of(_folder(request), found["sha256"])
+    path = images.path_of(image_changes.folder_of(_settings(request)), found["sha256"])
     if not path.is_file():
         raise UnknownCode("file of the image", f"{number} of {sku}")
     return FileResponse(path, media_type=found["media_type"], headers=headers)
@@ -87,27 +82,16 @@ async def put_image(
     if_match: IfMatch = None,
 ) -> Image:
     """Keep an image: upright, no larger than the settings say, nothing but its pixels."""
-    settings = _settings(request).catalog
-    sent = await request.body()
-    if len(sent) > settings.image_limit_bytes:
-        raise ContentTooLarge(f"An image has {settings.image_limit_bytes:,} bytes at most.")
-    redraw = partial(
-        images.redraw,
-        sent,
-        limit_pixels=settings.image_limit_pixels,
-        side_px=settings.image_side_px,
+    kept, is_new = await image_changes.keep_image(
+        pool,
+        sku,
+        number,
+        await request.body(),
+        settings=_settings(request),
+        actor_id=actor.actor_id,
+        if_match=if_match,
     )
-    picture = await images.in_thread(settings, redraw)
-    async with pool.acquire() as connection, connection.transaction():
-        await say_who_acts(connection, actor.actor_id)
-        before = await _locked(connection, sku, number)
-        if before is not None and before["sha256"] != picture.sha256:
-            _require_tag(before, if_match)
-        kept = await images.put_image(
-            connection, sku, number, picture, folder=_folder(request), settings=settings
-        )
-    await _forget(request, pool, before)
-    response.status_code = 201 if before is None else 200
+    response.status_code = 201 if is_new else 200
     tag(response, kept["sha256"])
     return _told(kept)
 
@@ -121,34 +105,14 @@ async def delete_image(
     sku: Sku, number: Number, request: Request, pool: Pool, actor: Editor, if_match: IfMatch = None
 ) -> None:
     """Delete an image, if it is there; with If-Match that one only."""
-    async with pool.acquire() as connection, connection.transaction():
-        await say_who_acts(connection, actor.actor_id)
-        before = await _locked(connection, sku, number)
-        if before is not None and if_match is not None:
-            _require_tag(before, if_match)
-        await images.delete_image(connection, sku, number)
-    await _forget(request, pool, before)
-
-
-async def _locked(connection: Any, sku: str, number: int) -> asyncpg.Record | None:
-    if not await service.lock_and_find(connection, PRODUCTS, [(sku,)]):
-        raise UnknownCode("product", sku)
-    found = await images.list_images(connection, sku, number=number)
-    return found[0] if found else None
-
-
-async def _forget(request: Request, pool: Any, before: asyncpg.Record | None) -> None:
-    if before is not None:
-        async with pool.acquire() as connection, connection.transaction():
-            await images.forget_content(connection, before["sha256"], folder=_folder(request))
-
-
-def _require_tag(before: asyncpg.Record, if_match: str | None) -> None:
-    if if_match is None:
-        raise VersionRequired()
-    tags = tags_of(if_match)
-    if tags is not None and before["sha256"] not in tags:
-        raise StaleVersion("image", f"{before['number']} of {before['sku']}", before["version"])
+    await image_changes.remove_image(
+        pool,
+        sku,
+        number,
+        settings=_settings(request),
+        actor_id=actor.actor_id,
+        if_match=if_match,
+    )
 
 
 def _told(found: asyncpg.Record) -> Image:
@@ -160,7 +124,3 @@ def _told(found: asyncpg.Record) -> Image:
 def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
-
-
-def _folder(request: Request) -> Path:
-    return _settings(request).home.expanduser() / "images"

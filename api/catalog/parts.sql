@@ -335,6 +335,22 @@ where
 order by changes.change_id desc
 limit %(limit)s::int
 
+-- name: list_changes_of
+-- The newest first, of the rows that are named.
+select
+    changes.change_id,
+    changes.entity,
+    changes.code,
+    changes.changed_at,
+    changes.actor_id,
+    changes.before,
+    changes.after
+from unnest(%(entities)s::text[], %(codes)s::text[]) as named (entity, code)
+inner join catalog.changes
+    on named.entity = changes.entity and named.code = changes.code
+order by changes.change_id desc
+limit %(limit)s::int
+
 -- name: list_images
 select
     products.sku,

@@ -7,13 +7,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as PathPart
 from pydantic import AwareDatetime
 
-from api.catalog import recipes, scanning
+from api.catalog import changes, recipes, scanning
 from api.catalog.errors import UnknownCode
 from api.catalog.etags import IfMatch, tag, versions_of
-from api.catalog.kinds import parts
 from api.catalog.paths import CodeRoute
 from api.catalog.schemas import Change, KeptRecipe, Recipe, ScanAnswer
-from api.catalog.writing import fetch
 from api.database import say_who_acts
 from api.deps import Actor, Connection, Reader, ReadingConnection, Role, require_role
 from api.pagination import Page, PagingQuery, page_of
@@ -59,12 +57,18 @@ async def list_changes(
 ) -> Page[Change]:
     """Who changed which master data from what to what, the newest first."""
     (before_id,) = paging.after(int) or (None,)
-    filters = {"entity": entity, "code": code, "by": by, "since": since, "until": until}
-    rows = await fetch(
-        connection, parts.list_changes, before_id=before_id, limit=paging.limit + 1, **filters
+    filters: dict[str, Any] = {
+        "entity": entity,
+        "code": code,
+        "by": by,
+        "since": since,
+        "until": until,
+    }
+    rows = await changes.list_changes(
+        connection, before_id=before_id, limit=paging.limit + 1, **filters
     )
-    items, cursor = page_of(rows, paging.limit, lambda row: (row["change_id"],))
-    return Page(items=[Change(**dict(row)) for row in items], next_cursor=cursor)
+    items, cursor = page_of(rows, paging.limit, lambda change: (change.change_id,))
+    return Page(items=items, next_cursor=cursor)
 
 
 @router.get("/products/{sku}/recipe")

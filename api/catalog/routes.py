@@ -86,7 +86,7 @@ def _add_reading(kind: Kind[Any], collection: str, item: str) -> None:
         return kept
 
 
-def _editor(kind: Kind[Any]) -> Any:
+def editor_of(kind: Kind[Any]) -> Any:
     """Who may change a row: what every site shares, only whoever has a role for every site."""
     every_site = not kind.belongs_to_a_site
     return Annotated[Actor, Depends(require_role(Role.MANAGER, every_site=every_site))]
@@ -103,7 +103,7 @@ def _add_making(kind: Kind[Any], collection: str, item: str) -> None:
     async def create(
         row: kind.row,  # type: ignore[name-defined]
         connection: Connection,
-        actor: _editor(kind),  # type: ignore[valid-type]
+        actor: editor_of(kind),  # type: ignore[valid-type]
         response: Response,
     ) -> Any:
         """Keep a new row under a code that is for good; the same again is 200."""
@@ -120,7 +120,7 @@ def _add_making(kind: Kind[Any], collection: str, item: str) -> None:
     async def replace(
         body: kind.replacement(),  # type: ignore[valid-type]
         connection: Connection,
-        actor: _editor(kind),  # type: ignore[valid-type]
+        actor: editor_of(kind),  # type: ignore[valid-type]
         response: Response,
         key: Annotated[Key, Depends(key_in_path(kind))],
         if_match: IfMatch = None,
@@ -156,7 +156,7 @@ def _add_changing(kind: Kind[Any], item: str) -> None:
     async def change(
         patch: kind.patch(),  # type: ignore[valid-type]
         connection: Connection,
-        actor: _editor(kind),  # type: ignore[valid-type]
+        actor: editor_of(kind),  # type: ignore[valid-type]
         response: Response,
         key: Annotated[Key, Depends(key_in_path(kind))],
         if_match: IfMatch = None,
@@ -184,7 +184,7 @@ def _add_changing(kind: Kind[Any], item: str) -> None:
         )
         async def remove(
             connection: Connection,
-            actor: _editor(kind),  # type: ignore[valid-type]
+            actor: editor_of(kind),  # type: ignore[valid-type]
             key: Annotated[Key, Depends(key_in_path(kind))],
             if_match: IfMatch = None,
         ) -> None:
@@ -204,7 +204,7 @@ def _add_batch(kind: Kind[Any], collection: str) -> None:
         batch: Batch,
         request: Request,
         pool: Pool,
-        actor: _editor(kind),  # type: ignore[valid-type]
+        actor: editor_of(kind),  # type: ignore[valid-type]
     ) -> BatchResult:
         """Each row has a result of its own; what a row does not say stays as it is.
 

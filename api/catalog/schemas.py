@@ -25,12 +25,13 @@ _GREATEST = 2**53 - 1
 
 
 @lru_cache(maxsize=1)
-def _time_zones() -> frozenset[str]:
+def known_time_zones() -> frozenset[str]:
+    """The names that a site's time zone may have."""
     return frozenset(available_timezones() - {"Factory", "localtime"})
 
 
 def _known_time_zone(value: str) -> str:
-    if value not in _time_zones():
+    if value not in known_time_zones():
         raise PydanticCustomError(
             "time_zone", "Expected the name of a time zone, as in Europe/Berlin"
         )

@@ -31,8 +31,13 @@ def money(minor: int, currency: str | None) -> str:
     """Minor units as an amount: 123450 EUR -> EUR 1,234.50."""
     if currency is None:
         return _NONE
-    digits = _MINOR_DIGITS.get(currency, 2)
+    digits = minor_digits(currency)
     return f"{currency} {minor / 10**digits:,.{digits}f}"
+
+
+def minor_digits(currency: str | None) -> int:
+    """How many digits of an amount stand behind the point."""
+    return _MINOR_DIGITS.get(currency or "", 2)
 
 
 def cover(days: float | None) -> str:

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.deps import Reader, ReadingConnection, Sites, is_from_our_pages
+from api.deps import Actor, Reader, ReadingConnection, Role, Sites, is_from_our_pages
 from api.problems import Forbidden, Problem, Unauthenticated
 from api.settings import Settings
 from api.staff import csrf, formats, service
@@ -76,7 +76,16 @@ class Shell:
     open_alerts: int
     is_simulated: bool
     zone: str
+    actor: Actor
     shifted: tuple[service.ShiftedImport, ...] = ()
+
+    def may(self, minimum: Role, *, every_site: bool = False) -> bool:
+        """What `require_role` would let pass, so that no page offers what it would refuse."""
+        return self.actor.may(minimum) and (self.sites is None or not every_site)
+
+    @property
+    def manages(self) -> bool:
+        return self.may(Role.MANAGER)
 
 
 async def _shell(connection: ReadingConnection, actor: Reader) -> Shell:
@@ -88,6 +97,7 @@ async def _shell(connection: ReadingConnection, actor: Reader) -> Shell:
         open_alerts=state["open_alerts"],
         is_simulated=state["is_simulated"],
         zone=state["zone"] or "UTC",
+        actor=actor,
         shifted=await service.list_shifted_imports(connection),
     )
 
@@ -149,6 +159,11 @@ def address(path: str, **query: object) -> str:
     return path + ("?" + urlencode(named) if named else "")
 
 
+def quoted(code: str) -> str:
+    """A code as one segment of a path."""
+    return quote(code, safe="")
+
+
 async def _refuse_other_sites(request: Request) -> None:
     """A form of another site may not act with our session cookie."""
     if request.method in _SAFE_METHODS:
@@ -199,6 +214,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(static=static, address=address)
+    environment.filters["quoted"] = quoted
     for name in ("number", "signed", "cover", "day", "moment", "terms", "slack_text"):
         environment.filters[name] = getattr(formats, name)
     return environment

@@ -448,3 +448,21 @@ select
         select evaluation.baseline_at is not null
         from alerts.evaluation
     ) as alerts_ready;
+
+-- name: name_actors
+-- Who they are today; whoever was erased has no name here either.
+select
+    actors.actor_id,
+    coalesce(users.username, device_keys.name, system_actors.name) as name
+from identity.actors
+left join identity.users on actors.actor_id = users.actor_id
+left join identity.device_keys on actors.actor_id = device_keys.actor_id
+left join identity.system_actors on actors.actor_id = system_actors.actor_id
+where actors.actor_id = any(%(actor_ids)s::integer[]);
+
+-- name: list_location_kinds
+select
+    location_kinds.kind,
+    location_kinds.name
+from catalog.location_kinds
+order by location_kinds.name;

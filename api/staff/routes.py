@@ -9,8 +9,10 @@ from api.pagination import Paging
 from api.purchasing import service as purchasing
 from api.staff import (
     alert_pages,
+    catalog_pages,
     docs,
     formats,
+    picture_pages,
     plan_pages,
     product_pages,
     provider_pages,
@@ -33,6 +35,8 @@ _PARTS = (
     recorded_pages,
     alert_pages,
     plan_pages,
+    catalog_pages,
+    picture_pages,
     docs,
 )
 

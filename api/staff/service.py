@@ -1,5 +1,6 @@
 """What the pages show beyond the features' own reads: one query each, no decisions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -168,6 +169,19 @@ async def list_sites(connection: DatabaseConnection, *, sites: Sites) -> list[as
 
 async def read_freshness(connection: DatabaseConnection) -> asyncpg.Record:
     return await _one(connection, _queries.read_freshness)
+
+
+async def name_actors(
+    connection: DatabaseConnection, actor_ids: Iterable[int | None]
+) -> dict[int | None, str]:
+    """Names by actor_id; nobody is a part of Parstock itself."""
+    wanted = [actor_id for actor_id in set(actor_ids) if actor_id is not None]
+    rows = await _fetch(connection, _queries.name_actors, actor_ids=wanted)
+    return {None: "Parstock", **{row["actor_id"]: row["name"] for row in rows}}
+
+
+async def list_location_kinds(connection: DatabaseConnection) -> list[asyncpg.Record]:
+    return await _fetch(connection, _queries.list_location_kinds)
 
 
 def words(search: str) -> list[str]:

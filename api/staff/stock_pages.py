@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
@@ -11,7 +10,7 @@ from api.catalog.errors import UnknownCode
 from api.deps import ReadingConnection
 from api.pagination import Paging, encode_cursor
 from api.staff import service
-from api.staff.pages import CurrentShell, PageRoute, address, page, see_other
+from api.staff.pages import CurrentShell, PageRoute, address, page, quoted, see_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -85,10 +84,6 @@ async def show_place(
         levels=levels[:_A_PAGE],
         next_address=_next(levels, f"/places/{quoted(code)}"),
     )
-
-
-def quoted(code: str) -> str:
-    return quote(code, safe="")
 
 
 def _after(cursor: str | None) -> str:

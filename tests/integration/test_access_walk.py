@@ -49,6 +49,49 @@ GET /                                            read
 GET /alerts                                      read
 POST /alerts/{alert_id}/acknowledge              forms
 POST /alerts/{alert_id}/resolve                  forms
+GET /catalog                                     read
+GET /catalog/barcodes                            read
+GET /catalog/barcodes/{code}                     read
+POST /catalog/barcodes/{code}                    manage every site
+POST /catalog/barcodes/{code}/delete             manage every site
+GET /catalog/changes                             manage every site
+GET /catalog/new/barcodes                        manage every site
+POST /catalog/new/barcodes                       manage every site
+GET /catalog/new/packs                           manage every site
+POST /catalog/new/packs                          manage every site
+GET /catalog/new/par-levels                      manage
+POST /catalog/new/par-levels                     manage
+GET /catalog/new/places                          manage
+POST /catalog/new/places                         manage
+GET /catalog/new/products                        manage every site
+POST /catalog/new/products                       manage every site
+GET /catalog/new/sites                           manage every site
+POST /catalog/new/sites                          manage every site
+GET /catalog/new/suppliers                       manage every site
+POST /catalog/new/suppliers                      manage every site
+GET /catalog/packs                               read
+GET /catalog/packs/{sku}/{pack}                  read
+POST /catalog/packs/{sku}/{pack}                 manage every site
+POST /catalog/packs/{sku}/{pack}/delete          manage every site
+GET /catalog/par-levels                          read
+GET /catalog/par-levels/{location}/{sku}         read
+POST /catalog/par-levels/{location}/{sku}        manage
+POST /catalog/par-levels/{location}/{sku}/delete manage
+GET /catalog/places                              read
+GET /catalog/places/{code}                       read
+POST /catalog/places/{code}                      manage
+GET /catalog/products                            read
+GET /catalog/products/{sku}                      read
+POST /catalog/products/{sku}                     manage every site
+GET /catalog/products/{sku}/pictures             manage every site
+POST /catalog/products/{sku}/pictures            manage every site
+POST /catalog/products/{sku}/pictures/remove     manage every site
+GET /catalog/sites                               read
+GET /catalog/sites/{code}                        read
+POST /catalog/sites/{code}                       manage every site
+GET /catalog/suppliers                           read
+GET /catalog/suppliers/{code}                    read
+POST /catalog/suppliers/{code}                   manage every site
 GET /docs                                        known
 GET /healthz                                     open
 GET /metrics                                     open
