@@ -67,7 +67,7 @@ def shown(field: Field, value: Any, currency: str | None) -> str:
         case "yes_no":
             return "yes" if value else "no"
         case "lines":
-            return "\n".join(f"{name}: {told}" for name, told in value.items())
+            return "\n".join(f"{name}: {told}" for name, told in sorted(value.items()))
         case _:
             return str(value)
 

@@ -99,7 +99,8 @@ def _fields(change: Change, currency: str | None) -> list[tuple[str, str, str]]:
         label = field.label if field is not None else name.replace("_", " ").capitalize()
         was = _told(field, before.get(name), _currency(before, after, currency))
         becomes = _told(field, after.get(name), _currency(after, before, currency))
-        told.append((label, was, becomes))
+        if was != becomes:
+            told.append((label, was, becomes))
     return told
 
 
@@ -122,7 +123,7 @@ def _told(field: Field | None, value: Any, currency: str | None) -> str:
         case bool():
             return "Yes" if value else "No"
         case dict():
-            return ", ".join(f"{name}: {told}" for name, told in value.items())
+            return ", ".join(f"{name}: {told}" for name, told in sorted(value.items()))
         case int() if field is not None and field.kind == "money" and currency:
             return money(value, currency)
         case int():

@@ -51,6 +51,7 @@ async def form_page(
         suggested=catalog_views.suggested(form) if editable else [],
         in_words=catalog_views.in_words(form, choices),
         errors=defaultdict(str, told.errors),
+        wrong=[asked for asked in form.fields if asked.name in told.errors],
         refusal=told.refusal,
         taken=told.taken,
         between=await catalog_history.last_changes(connection, master, row, count=told.changes)

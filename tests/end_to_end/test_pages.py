@@ -33,6 +33,13 @@ PAGES = [
     f"/record/transferred?sku={BEAR}",
     "/alerts",
     "/plan",
+    "/catalog/products",
+    f"/catalog/products/{BEAR}",
+    f"/catalog/products/{BEAR}/pictures",
+    "/catalog/sites/riverside",
+    "/catalog/places/CLAW-01",
+    "/catalog/new/places?site=riverside",
+    "/catalog/changes",
 ]
 
 
@@ -174,6 +181,58 @@ def test_an_alert_is_acknowledged_and_resolved(phone: Phone) -> None:
     phone.page.get_by_text("All is well").or_(
         phone.page.get_by_text("Not looked at yet")
     ).wait_for()
+
+
+def test_a_product_is_edited_and_a_conflict_is_settled(phone: Phone, shop: PlannedShop) -> None:
+    phone.page.get_by_role("link", name="Catalog", exact=True).click()
+    phone.page.get_by_role("searchbox").fill("plush")
+    phone.press("Search")
+    phone.page.get_by_role("link", name="Plush bear").click()
+    phone.page.get_by_label("Price of one").fill("4.50")
+    phone.page.get_by_label("Currency").fill("EUR")
+    phone.page.get_by_label("Name", exact=True).fill("Teddy")
+    shop.execute(
+        "update catalog.products set name = 'Bruno', category = 'Soft' where sku = 'BEAR-1'"
+    )
+    phone.press("Save")
+    phone.page.get_by_role("alert").wait_for()
+    assert phone.page.get_by_label("Price of one").input_value() == "4.50"
+    assert phone.page.get_by_label("Category").input_value() == "Soft"
+    width = phone.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= _PHONE["width"]
+    for scheme in ("dark", "light"):
+        phone.page.emulate_media(
+            color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+        )
+        assert phone.page.evaluate(_CONTRASTS) == [], scheme
+    phone.page.get_by_label("It says Bruno now").check()
+    phone.press("Save")
+    phone.page.get_by_role("status").wait_for()
+    assert shop.rows(
+        "select name, category, unit_price from catalog.products where sku = 'BEAR-1'"
+    ) == [("Bruno", "Soft", 450)]
+    assert "EUR 4.50" in phone.text()
+
+
+def test_a_place_is_made_with_its_par_level(phone: Phone, shop: PlannedShop) -> None:
+    phone.visit("/catalog/sites/riverside")
+    phone.page.get_by_role("link", name="Add to its places").click()
+    phone.page.get_by_label("Code").fill("SHELF-9")
+    phone.page.get_by_label("Kind").select_option("Shelf")
+    phone.page.get_by_label("Stands in").select_option("BACK-01")
+    phone.page.get_by_label("Units that fit").fill("a few")
+    phone.press("Make it")
+    phone.page.get_by_text("Give a whole number").wait_for()
+    assert phone.page.get_by_label("Code").input_value() == "SHELF-9"
+    phone.page.get_by_label("Units that fit").fill("40")
+    phone.press("Make it")
+    phone.page.get_by_role("status").wait_for()
+    phone.page.get_by_role("link", name="Add to par levels").click()
+    phone.page.get_by_label("SKU of the product").fill(BEAR)
+    phone.page.get_by_label("Fill up to").fill("20")
+    phone.press("Make it")
+    phone.page.get_by_role("status").wait_for()
+    assert shop.rows("select par, minimum from catalog.par_levels") == [(20, 0)]
 
 
 def test_a_sale_is_recorded_by_keyboard_alone(phone: Phone) -> None:
