@@ -64,8 +64,10 @@ _BATCH = {
 )
 async def record_event(request: Request, actor: Recorder) -> Response:
     """Record one inventory event; answers with the stock levels that it leads to."""
-    event = event_of_body(await request.body())
+    body = await request.body()
     ledger = await get_ledger(request)
+    ledger.require_room(1, len(body))
+    event = event_of_body(body)
     recorded = await ledger.record(
         event,
         recorded_by=actor.actor_id,

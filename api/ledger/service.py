@@ -49,14 +49,18 @@ class Ledger:
     async def stop(self) -> None:
         await self.writer.stop()
 
-    @contextmanager
-    def room_for(self, events: int, size: int) -> Iterator[None]:
-        """What is inside is bounded by count and bytes; then it is 503."""
+    def require_room(self, events: int, size: int) -> None:
+        """Raise where there is none, before anything is made of what was sent."""
         if (
             self._events_inside + events > self._settings.queue_events
             or self._bytes_inside + size > self._settings.queue_bytes
         ) and self._events_inside:
             raise LedgerBusy()
+
+    @contextmanager
+    def room_for(self, events: int, size: int) -> Iterator[None]:
+        """What is inside is bounded by count and bytes; then it is 503."""
+        self.require_room(events, size)
         self._events_inside += events
         self._bytes_inside += size
         try:
