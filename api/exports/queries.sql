@@ -3,18 +3,24 @@
 
 -- name: export_counts
 -- At the moment of the last movement there, so that a count of it says nothing new to this ledger.
+-- What carries no lot has a line where there is some, or nothing else.
 select
     products.sku,
     locations.code as location,
     held.on_hand,
-    moved.last_at
+    moved.last_at,
+    lots.code as lot,
+    lots.expires_on
 from (
     select
         stock_levels.product_id,
         stock_levels.location_id,
-        sum(stock_levels.on_hand)::bigint as on_hand
+        stock_levels.lot_id,
+        stock_levels.on_hand,
+        max(stock_levels.on_hand) over (
+            partition by stock_levels.product_id, stock_levels.location_id
+        ) as most
     from ledger.stock_levels
-    group by stock_levels.product_id, stock_levels.location_id
 ) as held
 inner join (
     select
@@ -31,8 +37,14 @@ inner join (
         and held.location_id = moved.location_id
 inner join catalog.products on held.product_id = products.product_id
 inner join catalog.locations on held.location_id = locations.location_id
-where held.on_hand between %(least)s::int and 10000000
-order by products.sku collate "C", locations.code collate "C"
+left join ledger.lots on held.lot_id = lots.lot_id
+where
+    held.on_hand between %(least)s::int and 10000000
+    and (held.on_hand > 0 or (held.lot_id = 0 and held.most = 0))
+order by
+    products.sku collate "C",
+    locations.code collate "C",
+    lots.code collate "C" nulls first
 
 -- name: export_sales
 -- What was undone was no sale.

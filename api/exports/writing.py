@@ -42,6 +42,7 @@ _TYPES: Mapping[str, pa.DataType] = {
     "occurred_at": pa.timestamp("us", "UTC"),
     "cancellation": pa.bool_(),
     "successor_from": pa.date32(),
+    "expires_on": pa.date32(),
     "units": pa.int64(),
     "par": pa.int64(),
     "minimum": pa.int64(),

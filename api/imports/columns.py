@@ -35,6 +35,9 @@ _WORDS = {
         ticket ticketno documentno reference""",
     "customer": "customerid customer customerno customernumber customercode clientid",
     "event_id": "eventid",
+    "lot": "lot lotcode lotnumber lotno batch batchcode batchnumber batchno",
+    "expires_on": """
+        expireson expiry expirydate expirationdate expires bestbefore bestbeforedate usebydate""",
     "cancellation": "cancellation",
 }
 # Best first; a name is looked up without case, spaces and signs.
@@ -185,6 +188,6 @@ def _fits(name: str, column: Column) -> bool:
     """Whether the first values can be what the name says ("amount" may be money, "item" a name)."""
     if name in ("quantity", "price"):
         return column.looks_like in ("integer", "number", "nothing", "text")
-    if name == "date":
+    if name in ("date", "expires_on"):
         return column.looks_like in ("date", "nothing", "text")
     return True

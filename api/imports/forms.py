@@ -48,8 +48,8 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "barcodes": ("code", "sku", "pack"),
     "par-levels": ("location", "sku", "par", "minimum"),
     "recipes": ("sku", "version", "component", "quantity"),
-    "opening-stock": ("sku", "location", "opening_quantity", "opened_at"),
-    "counts": ("sku", "location", "counted_quantity", "counted_at"),
+    "opening-stock": ("sku", "location", "opening_quantity", "opened_at", "lot", "expires_on"),
+    "counts": ("sku", "location", "counted_quantity", "counted_at", "lot", "expires_on"),
     "sales": (
         "event_id",
         "sku",
@@ -64,6 +64,8 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 _BEFORE: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("products", COLUMNS["products"][:11]),
     ("locations", COLUMNS["locations"][:9]),
+    ("opening-stock", COLUMNS["opening-stock"][:4]),
+    ("counts", COLUMNS["counts"][:4]),
 )
 # The first group is the text without the apostrophe.
 ESCAPED_TEXT = r"^'('*[=+\-@\t\r\n][\s\S]*)$"

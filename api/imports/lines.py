@@ -21,8 +21,13 @@ OTHER_CONTENT = "this event is recorded already, with other content"
 UNUSABLE_CODES = {
     "sku": "the product code is too long or unprintable",
     "location": "the location code is too long or unprintable",
+    "lot": "the lot is too long or unprintable",
 }
-_UNUSABLE = {"sku": queries.reject_skus, "location": queries.reject_locations}
+_UNUSABLE = {
+    "sku": queries.reject_skus,
+    "location": queries.reject_locations,
+    "lot": queries.reject_lots,
+}
 _ISO_EXPECTED = "a date as in 2026-01-31 or 2026-01-31 14:05"
 _MOMENTS = ("TIMESTAMP", "DATE")
 _YES = "'yes', 'y', 'true', '1'"
@@ -80,6 +85,9 @@ def make_lines(table: Table, form: LineForm) -> None:
         "sku_written": code(columns.get("sku")),
         "location": code(columns.get("location")),
         "reference": code(columns.get("reference")),
+        "lot": _text(columns.get("lot")),
+        "expiry_written": _text(columns.get("expires_on")),
+        "expires_on": _day(columns.get("expires_on"), form.date_format),
         "description": _code(columns.get("description")),
         "quantity_written": _text(columns.get("quantity")),
         "price": _price(columns.get("price"), decimal_comma=comma),
@@ -143,6 +151,8 @@ def rejection_reasons(form: LineForm) -> dict[str, tuple[str, str]]:
         "quantity": quantities.get(form.kind, f"{whole} other than 0"),
         "date": f"{dated}, from 1970 until now",
         "event_id": "a UUID",
+        "lot": f"a code of up to {_LONGEST_CODE} printable characters",
+        "expires_on": "a date as in 2026-01-31, beside a lot",
     }
     found = {
         reason: (named.get(field, field), expected[field])
@@ -186,6 +196,17 @@ def _rejections(form: LineForm) -> list[tuple[str, str, str, str]]:
     if "event_id" in form.columns:
         no_uuid = "event_id_written is not null and try_cast(event_id_written as uuid) is null"
         reasons.append((no_uuid, "the event id is not a UUID", "event_id", "event_id_written"))
+    if form.kind != "sales" and "expires_on" in form.columns:
+        unread = "expiry_written is not null and expires_on is null"
+        reasons += [
+            (unread, "the expiry date cannot be read", "expires_on", "expiry_written"),
+            (
+                "expires_on is not null and lot is null",
+                "what expires has a lot",
+                "expires_on",
+                "expiry_written",
+            ),
+        ]
     if "date" in form.columns:
         ahead, before = "local_time > timestamp '9000-01-01'", "local_time < timestamp '1970-01-02'"
         unread = "day_written is not null and local_time is null"
@@ -273,6 +294,20 @@ def _instant(column: Column | None) -> str:
         return "cast(null as timestamptz)"
     text = _text(column)
     return f"case when regexp_matches({text}, '{_OFFSET}') then try_cast({text} as timestamptz) end"
+
+
+def _day(column: Column | None, date_format: str | None) -> str:
+    """A day, also where a time of day is written behind it or the date's form has one."""
+    if column is None:
+        return "cast(null as date)"
+    text = _text(column)
+    if date_format is None:
+        return f"cast(try_cast({text} as timestamp) as date)"
+    day = "split_part(getvariable('date_format'), ' ', 1)"
+    return (
+        f"cast(coalesce(try_cast({text} as timestamp), "
+        f"try_strptime(split_part({text}, ' ', 1), {day})) as date)"
+    )
 
 
 def _wall_time(column: Column | None, date_format: str | None) -> str:

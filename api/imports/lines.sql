@@ -11,6 +11,11 @@ update lines
 set rejection = coalesce(rejection, %(reason)s), rejected_value = location
 where location in (select unnest(cast(%(codes)s as varchar[])))
 
+-- name: reject_lots
+update lines
+set rejection = coalesce(rejection, %(reason)s), rejected_value = lot
+where lot in (select unnest(cast(%(codes)s as varchar[])))
+
 -- name: classify_invoice_lines
 -- One outcome a line, in this order: a line that says nothing readable, a copy of an earlier
 -- line, bad debt (A before the number), a code that is no product, a quantity below zero that
@@ -140,41 +145,77 @@ select
     instant,
     reference,
     row,
-    try_cast(event_id_written as uuid) as own_id
+    try_cast(event_id_written as uuid) as own_id,
+    cast(null as varchar) as lot,
+    cast(null as date) as expires_on,
+    cast(null as varchar) as turn
 from numbered
 
 -- name: make_stock_entries
--- Lines of one product, place and moment are one count, or one opening, of their sum.
+-- Lines of one product, place, lot and moment are one count, or one opening, of their sum.
 -- Where neither the file nor the user says when, it is now, and the whole file's content stands in
 -- the id: the same file is the same count, a file with any other line counts everything anew.
+-- A count without a lot is one of the whole place, so where lines name lots and one names none,
+-- three kinds of counts lead to what they say, whatever the book has: of the place, as much as is
+-- without a lot; of each lot; of the place, the sum. Equal moments are in order of their ids, so
+-- their turn is the first digit.
 create table entries as
 with counted as (
     select
         sku,
         coalesce(location, %(default_location)s) as location,
+        lot,
         local_time,
         any_value(instant) as instant,
         any_value(moment) as moment,
         sum(quantity) as quantity,
+        max(expires_on) as expires_on,
         min(row) as row
     from classified
     where outcome = %(outcome)s
-    group by sku, coalesce(location, %(default_location)s), local_time
+    group by sku, coalesce(location, %(default_location)s), lot, local_time
 ),
 
 file as (
     select
         sha1(
-            string_agg(concat_ws(chr(31), sku, location, quantity), chr(30) order by sku, location)
+            string_agg(
+                concat_ws(chr(31), sku, location, quantity, lot), chr(30)
+                order by sku, location, lot
+            )
         ) as fingerprint
     from counted
+),
+
+placed as (
+    select
+        *,
+        sum(quantity) over at_place as place_quantity,
+        %(outcome)s = 'count'
+        and bool_or(lot is null) over at_place
+        and bool_or(lot is not null) over at_place as is_by_lot
+    from counted
+    window at_place as (partition by sku, location, local_time)
+),
+
+said as (
+    select
+        * replace (
+            case when is_by_lot and lot is null then place_quantity else quantity end as quantity
+        ),
+        case when is_by_lot then case when lot is null then 'f' else '8' end end as turn
+    from placed
+    union all
+    select *, '0' as turn
+    from placed
+    where is_by_lot and lot is null
 )
 
 select
     sha1(
         %(namespace)s || encode(concat_ws(
             chr(31), %(outcome)s, sku, location, quantity,
-            coalesce(moment, %(counted_at)s, fingerprint)
+            coalesce(moment, %(counted_at)s, fingerprint), lot, turn
         ))
     ) as digest,
     %(outcome)s as outcome,
@@ -186,8 +227,11 @@ select
     instant,
     cast(null as varchar) as reference,
     row,
-    cast(null as uuid) as own_id
-from counted
+    cast(null as uuid) as own_id,
+    lot,
+    expires_on,
+    turn
+from said
 cross join file
 
 -- name: make_events
@@ -196,7 +240,8 @@ cross join file
 create table events as
 select
     coalesce(own_id, cast(concat_ws(
-        '-', substr(digest, 1, 8), substr(digest, 9, 4), '5' || substr(digest, 14, 3),
+        '-', coalesce(turn, substr(digest, 1, 1)) || substr(digest, 2, 7),
+        substr(digest, 9, 4), '5' || substr(digest, 14, 3),
         translate(substr(digest, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab')
         || substr(digest, 18, 3),
         substr(digest, 21, 12)
@@ -228,7 +273,10 @@ select
         )
     end as occurred_at,
     reference,
-    row
+    row,
+    lot,
+    expires_on,
+    turn
 from entries
 
 -- name: reject_the_future
@@ -280,18 +328,30 @@ where
 delete from new_events where event_id in (select event_id from told)
 
 -- name: drop_what_the_book_says
--- At the very moment of the last movement of a place, it has what the book says: an export of
--- stock that comes back says nothing new.
+-- At the very moment of the last movement of a place, it has what the book says, in every lot that
+-- the file names there: an export of stock that comes back says nothing new. A count without a lot
+-- is one of the whole place, an opening one of what has no lot.
 delete from new_events
 where
-    exists (
-        select 1
-        from book
-        where
-            book.sku = new_events.sku
-            and book.location = new_events.location
-            and book.on_hand = new_events.quantity
-            and book.last_at = new_events.occurred_at
+    (sku, location, occurred_at) in (
+        select said.sku, said.location, said.occurred_at
+        from new_events as said
+        left join book
+            on
+                said.sku = book.sku
+                and said.location = book.location
+                and book.lot is not distinct from
+                case said.outcome when 'opening' then coalesce(said.lot, '') else said.lot end
+        group by said.sku, said.location, said.occurred_at
+        having
+            bool_and(
+                said.turn is not distinct from '0'
+                or (
+                    (book.on_hand, book.last_at)
+                    is not distinct from (said.quantity, said.occurred_at)
+                    and (said.expires_on is null or book.expires_on is not null)
+                )
+            )
     )
 
 -- name: reject_known_stock
@@ -427,10 +487,11 @@ where quantity > 0
 -- In order of occurrence, what comes in before what goes out.
 select
     event_id, outcome, sku, location, quantity,
-    timezone('UTC', occurred_at) as occurred_at, reference
+    timezone('UTC', occurred_at) as occurred_at, reference, lot, expires_on
 from (
     select
-        event_id, outcome, sku, location, quantity, change, occurred_at, reference
+        event_id, outcome, sku, location, quantity, change, occurred_at, reference, lot,
+        expires_on
     from new_events
     union all
     select
@@ -441,7 +502,8 @@ from (
             substr(digest, 21, 12)
         ) as uuid) as event_id,
         'opening' as outcome, sku, location, quantity, quantity as change, occurred_at,
-        cast(null as varchar) as reference
+        cast(null as varchar) as reference, cast(null as varchar) as lot,
+        cast(null as date) as expires_on
     from openings
 ) as all_events
 order by occurred_at, change < 0, event_id

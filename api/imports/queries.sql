@@ -154,29 +154,53 @@ where
 group by products.sku, locations.code, movements.product_id, movements.location_id
 
 -- name: find_book
--- What these places hold, and when the last of what moved them happened.
+-- What these places hold, in all (null), of each lot and without one (''), and when the last of
+-- what moved them happened.
+with moved as (
+    select
+        products.sku,
+        locations.code as location,
+        movements.product_id,
+        movements.location_id,
+        max(inventory_events.occurred_at) as last_at
+    from catalog.products
+    inner join ledger.movements on products.product_id = movements.product_id
+    inner join catalog.locations on movements.location_id = locations.location_id
+    inner join ledger.inventory_events on movements.position = inventory_events.position
+    where
+        products.sku = any(%(skus)s::text[])
+        and locations.code = any(%(locations)s::text[])
+    group by
+        products.sku, locations.code, movements.product_id, movements.location_id
+)
+
 select
-    products.sku,
-    locations.code as location,
-    coalesce(
-        (
-            select sum(stock_levels.on_hand)
-            from ledger.stock_levels
-            where
-                stock_levels.product_id = movements.product_id
-                and stock_levels.location_id = movements.location_id
-        ),
-        0
-    )::bigint as on_hand,
-    max(inventory_events.occurred_at) as last_at
-from catalog.products
-inner join ledger.movements on products.product_id = movements.product_id
-inner join catalog.locations on movements.location_id = locations.location_id
-inner join ledger.inventory_events on movements.position = inventory_events.position
-where
-    products.sku = any(%(skus)s::text[])
-    and locations.code = any(%(locations)s::text[])
-group by products.sku, locations.code, movements.product_id, movements.location_id
+    moved.sku,
+    moved.location,
+    null as lot,
+    null::date as expires_on,
+    coalesce(sum(stock_levels.on_hand), 0)::bigint as on_hand,
+    moved.last_at
+from moved
+left join ledger.stock_levels
+    on
+        moved.product_id = stock_levels.product_id
+        and moved.location_id = stock_levels.location_id
+group by moved.sku, moved.location, moved.last_at
+union all
+select
+    moved.sku,
+    moved.location,
+    coalesce(lots.code, ''),
+    lots.expires_on,
+    stock_levels.on_hand,
+    moved.last_at
+from moved
+inner join ledger.stock_levels
+    on
+        moved.product_id = stock_levels.product_id
+        and moved.location_id = stock_levels.location_id
+left join ledger.lots on stock_levels.lot_id = lots.lot_id
 
 -- name: find_told
 -- Events by their ids, the quantity as a file of sales writes it.

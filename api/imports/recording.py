@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from api.database import DatabaseConnection
 from api.imports.place import fetch
 from api.imports.place import queries as postgres
 from api.imports.schemas import Progress, Tell
-from api.ledger.events import Adjusted, AnyEvent, Counted, Returned, Sold, opening_balance
+from api.ledger.events import Adjusted, AnyEvent, Counted, OpeningBalance, Returned, Sold
 from api.ledger.schemas import RowResult
 from api.ledger.service import Ledger
 from api.problems import Unavailable
@@ -24,7 +24,7 @@ from db.sql import Query
 
 CHUNK_EVENTS = 10_000
 _PAUSES_S = (1.0, 2.0, 4.0)
-_Row = tuple[UUID, str, str, str, int, datetime, str | None]
+_Row = tuple[UUID, str, str, str, int, datetime, str | None, str | None, date | None]
 _RECORDED = pa.schema(
     [
         ("event_id", pa.string()),
@@ -50,6 +50,8 @@ _BOOK = pa.schema(
     [
         ("sku", pa.string()),
         ("location", pa.string()),
+        ("lot", pa.string()),
+        ("expires_on", pa.date32()),
         ("on_hand", pa.int64()),
         ("last_at", pa.timestamp("us", "UTC")),
     ]
@@ -188,7 +190,7 @@ def stream_events(prepared: duckdb.DuckDBPyConnection, source: str) -> Iterator[
 
 def _event(row: _Row, source: str) -> AnyEvent:
     """The fields were checked by column, so each event is put together without checks."""
-    event_id, outcome, sku, location, quantity, moment, reference = row
+    event_id, outcome, sku, location, quantity, moment, reference, lot, expires_on = row
     occurred_at = moment.replace(tzinfo=UTC)
     told: dict[str, Any] = {
         "event_id": event_id,
@@ -199,6 +201,7 @@ def _event(row: _Row, source: str) -> AnyEvent:
     }
     if reference is not None:
         told["reference"] = reference
+    of_lot: dict[str, Any] = {"lot": lot, "expires_on": expires_on}
     match outcome:
         case "sale":
             return Sold.model_construct(quantity=quantity, **told)
@@ -211,9 +214,9 @@ def _event(row: _Row, source: str) -> AnyEvent:
         case "write-off":
             return Adjusted.model_construct(reason="lost", quantity_change=-quantity, **told)
         case "count":
-            return Counted.model_construct(quantity=quantity, **told)
+            return Counted.model_construct(quantity=quantity, **of_lot, **told)
         case "opening":
-            return opening_balance(event_id, sku, location, quantity, occurred_at, source)
+            return OpeningBalance.model_construct(quantity_change=quantity, **of_lot, **told)
         case _:
             raise ValueError(f"there is no event for the outcome {outcome}")
 

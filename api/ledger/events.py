@@ -270,7 +270,7 @@ class Reversed(_Event):
     quantity: CountedQuantity | None = None
 
 
-class OpeningBalance(_AtPlace):
+class OpeningBalance(_MayExpire):
     """What was there before history begins; only an import of history may say so."""
 
     event_type: Literal["adjusted"] = "adjusted"

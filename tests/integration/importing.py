@@ -54,10 +54,11 @@ def levels(database_url: str) -> dict[tuple[str, str], int]:
     """On hand by sku and location, after checking that it is the sum of the movements."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
-            "select sku, code, on_hand, (select sum(on_hand_change) from ledger.movements as m"
+            "select sku, code, sum(on_hand), (select sum(on_hand_change) from ledger.movements as m"
             "  where m.product_id = l.product_id and m.location_id = l.location_id)"
             " from ledger.stock_levels as l join catalog.products using (product_id)"
             " join catalog.locations using (location_id)"
+            " group by sku, code, l.product_id, l.location_id"
         ).fetchall()
     assert all(on_hand == moved for _, _, on_hand, moved in rows)
     return {(sku, location): int(on_hand) for sku, location, on_hand, _ in rows}

@@ -101,6 +101,14 @@ async def _trade(database_url: str) -> None:
             await record(event("sold", **told, quantity=3, reference="=SUM(A1)  x"))
             cancelled = {"quantity": 1, "metadata": {"cancellation": True}}
             await record(event("returned", **told, **cancelled))
+        for sku, lot, on in (
+            ("ABC", "=L 1", "2999-05-01"),
+            ("ABC", "b", None),
+            ("00123", "1", None),
+        ):
+            lotted: dict[str, Any] = {"sku": sku, "location": "+49", "lot": lot, "expires_on": on}
+            await record(event("received", **lotted, quantity=5))
+        await record(event("sold", sku="ABC", location="+49", quantity=2))
         sale = event("sold", sku="abc", location="b  1", quantity=2)
         await record(sale)
         undone: dict[str, Any] = {"sku": ..., "location": ..., "quantity": ...}

@@ -322,6 +322,43 @@ def test_opening_stock_is_where_nothing_was_known(database_url: str, tmp_path: P
     assert levels(database_url) == {("MUG", "S"): 5, ("JUG", "S"): 1}
 
 
+def test_what_is_counted_by_lot_is_there_by_lot_whatever_the_book_had(
+    database_url: str, tmp_path: Path
+) -> None:
+    header = "sku,location,Counted,Batch No,Expiry"
+    held = (
+        "select coalesce(lots.code, ''), expires_on::text, on_hand from ledger.stock_levels"
+        " left join ledger.lots using (lot_id) where on_hand > 0 order by 1"
+    )
+    # given: bears that no lot was ever told of, and one that was
+    write_csv(tmp_path / "opening.csv", header, "BEAR,S,10,,", "BEAR,S,4,OLD,2026-02-01")
+    report = import_from(tmp_path / "opening.csv", database_url, kind="opening-stock")
+    assert outcomes(report) == {"opening": 2}
+    assert query(database_url, held) == [("", None, 10), ("OLD", "2026-02-01", 4)]
+    # when they are counted by lot, in lines in any order
+    path = write_csv(
+        tmp_path / "counts.csv",
+        header,
+        "BEAR,S,5,A,2027-05-01",
+        "BEAR,S,2,,",
+        "BEAR,S,3,B,",
+        "BEAR,S,1,OLD,",
+        "BEAR,S,1,,2027-05-01",
+        "BEAR,S,1,C,soon",
+    )
+    report = import_from(path, database_url)
+    assert outcomes(report) == {"count": 4, "rejected": 2}
+    assert [(error.row, error.field, error.reason) for error in report.errors] == [
+        (6, "Expiry", "what expires has a lot"),
+        (7, "Expiry", "the expiry date cannot be read"),
+    ]
+    assert query(database_url, held) == [
+        ("", None, 2), ("A", "2027-05-01", 5), ("B", None, 3), ("OLD", "2026-02-01", 1),
+    ]  # fmt: skip
+    assert levels(database_url) == {("BEAR", "S"): 11}
+    assert import_from(path, database_url).recorded == 0
+
+
 def test_a_count_whose_date_is_left_empty_is_one_of_now(database_url: str, tmp_path: Path) -> None:
     path = write_csv(
         tmp_path / "counts.csv",
