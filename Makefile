@@ -81,6 +81,7 @@ $(INSTALLED): $(LOCKS)
 	rm -f $(VENV)/installed-*
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes \
 	  -r requirements-uv.lock
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
+	  $${PYTHONDONTWRITEBYTECODE:+--compile-bytecode}
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@

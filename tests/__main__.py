@@ -41,7 +41,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(options: list[str]) -> int:
-    process = subprocess.Popen([sys.executable, "-m", "pytest", "-rs", *options])
+    # What Python compiles is kept, or each of the programs that tests start compiles it again.
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    process = subprocess.Popen([sys.executable, "-m", "pytest", "-rs", *options], env=environment)
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         process.send_signal(number)

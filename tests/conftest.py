@@ -19,12 +19,10 @@ from db.embedded import EmbeddedPostgres, embedded_postgres
 from db.migrate import migrate
 
 _TESTS = Path(__file__).parent
-# What starts whole programs, measures time or fills the machine: `make test` runs it last and one
-# at a time (tests/__main__.py). Files and folders below tests/.
+# What promises a time: `make test` runs it last and one at a time (tests/__main__.py). Files and
+# folders below tests/.
 _ALONE = (
-    "chaos",
-    "end_to_end",
-    "integration/test_cli_up.py",
+    "end_to_end/test_road.py",
     "integration/test_migrations_from_the_first.py",
 )
 

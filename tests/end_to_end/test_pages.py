@@ -99,7 +99,7 @@ class Phone:
 
 def _phone(context: BrowserContext, address: str) -> Phone:
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     phone = Phone(page, address)
 
     def remember(request: Request) -> None:
