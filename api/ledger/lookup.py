@@ -311,10 +311,11 @@ def _happened(row: "Record", leg: Leg) -> Past:
 
 def _hold(known: Known, row: "Record") -> None:
     shelf = known.shelf(row["product_id"], row["location_id"])
-    lot = row["lot_id"]
-    shelf.lots[lot] = row["on_hand"]
-    shelf.on_hand += row["on_hand"]
-    shelf.version = max(shelf.version, row["position"])
+    lot, on_hand, version = row["lot_id"], row["on_hand"], row["position"]
+    shelf.lots[lot] = on_hand
+    shelf.on_hand += on_hand
+    if version > shelf.version:
+        shelf.version = version
     if lot == NO_LOT:
         shelf.reserved = row["reserved"]
         shelf.last_moment, shelf.settled_moment = row["last_moment"], row["settled_moment"]
