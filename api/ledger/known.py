@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -192,3 +192,8 @@ class Known:
         if found is None:
             found = self.shelves[key] = Shelf()
         return found
+
+    def expires(self, lot: int, expires_on: date | None) -> None:
+        """Keep when a lot expires, where that was told."""
+        if expires_on is not None:
+            self.expiry[lot] = expires_on

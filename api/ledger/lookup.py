@@ -80,6 +80,7 @@ class Lookup:
                 "product_ids": [product_id for product_id, _ in keys],
                 "location_ids": [location_id for _, location_id in keys],
                 "event_ids": [entry.event.event_id for entry in self.entries],
+                "lot_ids": [entry.lot for entry in self.entries if entry.lot is not None],
             },
         )
         self.rows.sort(key=itemgetter("kind"))
@@ -111,6 +112,8 @@ class Lookup:
         for row in self.rows:
             if row["kind"] == 1:
                 _hold(known, row)
+            elif row["kind"] == 4:
+                known.expires(row["lot_id"], row["expires_on"])
         for row in self.told:
             known.told[row["event_id"]] = told_of(row)
         for row in self.originals:
@@ -236,6 +239,7 @@ class _TailRows:
             lot, change = row["moved_lot_id"], row["on_hand_change"]
             shelf.lots[lot] = shelf.lots.get(lot, 0) - change
             shelf.on_hand -= change
+            known.expires(lot, row["expires_on"])
         refilled_from = {
             row["location_id"]: row["refilled_from_location_id"]
             for row in self.linked
@@ -320,8 +324,7 @@ def _hold(known: Known, row: "Record") -> None:
         shelf.reserved = row["reserved"]
         shelf.last_moment, shelf.settled_moment = row["last_moment"], row["settled_moment"]
         shelf.moment_then = shelf.last_moment
-    elif row["expires_on"] is not None:
-        known.expiry[lot] = row["expires_on"]
+    known.expires(lot, row["expires_on"])
 
 
 def _keep_original(known: Known, row: "Record") -> None:

@@ -1,6 +1,7 @@
 -- name: read_group
 -- All that a group is decided on, in one round trip. kind 0: the head and the time; 1: what a place
--- holds, lot by lot; 2: events that are there already; 3: ids that were rejected before.
+-- holds, lot by lot; 2: events that are there already; 3: ids that were rejected before; 4: when
+-- the lots that it names expire, since a place may hold nothing of them yet.
 select
     0 as kind,
     coalesce(head.position, 0) as position,
@@ -82,6 +83,22 @@ from ledger.rejected_events
 where
     rejected_events.status = 'open'
     and rejected_events.event_id = any(%(event_ids)s::uuid[])
+union all
+select
+    4,
+    null,
+    null,
+    null,
+    lots.lot_id,
+    null,
+    null,
+    null,
+    null,
+    lots.expires_on,
+    null,
+    null
+from ledger.lots
+where lots.lot_id = any(%(lot_ids)s::int[])
 
 -- name: read_originals
 -- Events to be reversed, and each level that they touched.
@@ -291,7 +308,8 @@ where stock_levels.lot_id = 0 or stock_levels.on_hand > 0
 -- name: read_tail
 -- The newest movements of a product at some places before a position, the newest first: what
 -- clients told, and by how much each lot changed with what was derived. happened_at: from when on
--- an event matters; what a reversal undoes matters from its own time on.
+-- an event matters; what a reversal undoes matters from its own time on. expires_on: a lot that is
+-- used up is there again in a replay.
 select
     movements.position,
     movements.location_id,
@@ -304,6 +322,7 @@ select
     events.lot_id,
     events.occurred_at,
     events.caused_by,
+    lots.expires_on,
     events.caused_by is not null
     or events.event_type = 'reversed'
     or events.event_type in ('reserved', 'released')
@@ -337,11 +356,12 @@ left join ledger.inventory_events as originals
     on events.reverses = originals.event_id
 left join ledger.inventory_events as reversals
     on events.event_id = reversals.reverses
+left join ledger.lots on movements.lot_id > 0 and movements.lot_id = lots.lot_id
 order by movements.position desc, movements.leg desc
 
 -- name: read_told
 -- Events that are there already, for the answer to a repeat: the levels are those after the event
--- and all that was derived from it as it was recorded.
+-- and all that was derived from it as it was recorded; of a reversal, those of what it undoes.
 select
     told_events.*,
     levels.*
@@ -362,7 +382,20 @@ inner join lateral (
             movements.location_id,
             min(movements.leg) as first_leg
         from ledger.movements
-        where movements.position = told_events.position
+        where
+            movements.position = told_events.position
+            and (
+                told_events.reverses is null
+                or exists (
+                    select from ledger.inventory_events as originals
+                    inner join ledger.movements as undone
+                        on originals.position = undone.position
+                    where
+                        originals.event_id = told_events.reverses
+                        and undone.product_id = movements.product_id
+                        and undone.location_id = movements.location_id
+                )
+            )
         group by movements.product_id, movements.location_id
     ) as own
     inner join catalog.products on own.product_id = products.product_id

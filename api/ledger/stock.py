@@ -142,7 +142,8 @@ class Expiry(dict[int, date]):
 def is_in_order(leg: Leg, moment: int, shelf: Shelf, behind: Shelf | None) -> bool:
     """Whether `apply` now leads to what a replay in order of occurrence would lead to.
 
-    What is taken commutes with what was taken after it, as long as there is enough of it.
+    What is taken commutes with what was taken after it, as long as there is enough of it; of one
+    instant also where there is not, unless a place behind covers that, where others take, too.
     """
     last, settled = shelf.last_moment, shelf.settled_moment
     if last is None or settled is None:
@@ -152,10 +153,11 @@ def is_in_order(leg: Leg, moment: int, shelf: Shelf, behind: Shelf | None) -> bo
     elif leg.counted is not None or leg.lot or len(shelf.lots) > 1 or moment < settled:
         return False
     else:
-        in_order = moment == last or leg.change >= 0 or -leg.change <= shelf.on_hand
+        is_enough = leg.change >= 0 or -leg.change <= shelf.on_hand
+        in_order = is_enough or (moment == last and behind is None)
     if not in_order or leg.change >= 0 or behind is None or -leg.change <= shelf.holds(leg.lot):
         return in_order
-    return behind.last_moment is not None and moment >= behind.last_moment
+    return behind.last_moment is not None and moment > behind.last_moment
 
 
 def apply(

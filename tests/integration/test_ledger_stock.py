@@ -139,6 +139,62 @@ def test_a_count_that_is_sent_late_stands_at_its_own_time(
     assert on_hand(database_url, CLAW, sku) == 7
 
 
+@pytest.mark.parametrize("arrivals", [[0, 1, 2, 3, 4], [0, 1, 2, 4, 3], [3, 0, 1, 4, 2]])
+def test_a_lot_that_is_used_up_is_there_again_in_its_turn(
+    api: httpx.Client, database_url: str, sku: str, arrivals: list[int]
+) -> None:
+    late = {"lot": "LATE", "expires_on": "2999-02-01"}
+    soon = {"lot": "SOON", "expires_on": "2999-01-01"}
+    facts: list[tuple[str, dict[str, Any]]] = [
+        ("received", {"quantity": 2, **late}),
+        ("received", {"quantity": 2, **soon}),
+        ("sold", {"quantity": 2}),
+        ("received", {"quantity": 1}),
+        ("sold", {"quantity": 2, "lot": "SOON"}),
+    ]
+    moments = [minutes_ago(minutes) for minutes in (60, 59, 50, 55, 49)]
+    for number in arrivals:
+        kind, fields = facts[number]
+        tell(api, kind, sku=sku, location=SHELF, occurred_at=moments[number], **fields)
+    # then: what was sold first was of SOON; of it and of no lot there was one for the next two
+    assert lots(database_url, sku) == {"LATE": 2}
+
+
+def test_lots_of_one_list_leave_in_the_order_of_their_days(
+    api: httpx.Client, database_url: str, sku: str
+) -> None:
+    late: dict[str, Any] = {"lot": "LATE", "expires_on": "2999-02-01"}
+    tell(api, "received", sku=sku, quantity=2, occurred_at=minutes_ago(20), **late)
+    rows = [
+        row(sku=sku, quantity=2, lot="SOON", expires_on="2999-01-01"),
+        row("sold", sku=sku, quantity=2),
+    ]
+    for number, given in enumerate(rows):
+        given["occurred_at"] = minutes_ago(10 - number)
+    answer = api.post("/v1/inventory-events/batch", json={"events": rows})
+    assert answer.status_code == 200, answer.text
+    assert lots(database_url, sku) == {"LATE": 2}
+
+
+@pytest.mark.parametrize("kind", ["sold", "transferred", "dispatched"])
+def test_undoing_what_a_refill_covered_is_answered_the_same_again(
+    api: httpx.Client, database_url: str, sku: str, kind: str
+) -> None:
+    fields: dict[str, Any] = {
+        "sold": {},
+        "transferred": {"to_location": SHELF},
+        "dispatched": {"to_location": ELSEWHERE, "transfer_id": str(uuid4())},
+    }[kind]
+    tell(api, "received", sku=sku, location=BACK, quantity=5, occurred_at=minutes_ago(9))
+    told = tell(api, kind, sku=sku, quantity=3, **fields)
+    assert codes(told) == ["implied_transfer"]
+    undo = row("reversed", reverses=told["event_id"], sku=..., location=..., quantity=...)
+    answers = [api.post("/v1/inventory-events", json=undo) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert answers[1].content == answers[0].content
+    assert on_hand(database_url, BACK, sku) == 5
+
+
 def test_a_device_whose_clock_is_wrong_is_corrected(
     api: httpx.Client, database_url: str, sku: str
 ) -> None:

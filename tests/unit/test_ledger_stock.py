@@ -1,6 +1,7 @@
 """Stock arithmetic: nothing below zero, and every order of arrival ends in the same stock."""
 
 from datetime import UTC, date, datetime
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -21,8 +22,8 @@ from api.ledger.stock import (
 )
 
 BEAR = 1
-CLAW, SHELF, BACK = 11, 12, 13
-REFILLED_FROM = {CLAW: BACK, SHELF: BACK}
+CLAW, SHELF, BACK, STORE = 11, 12, 13, 14
+REFILLED_FROM = {CLAW: BACK, SHELF: BACK, BACK: STORE}
 OLD, NEW, UNDATED = 1, 2, 3
 EXPIRY = Expiry({OLD: date(2027, 1, 1), NEW: date(2027, 2, 1)})
 
@@ -122,7 +123,7 @@ def test_whatever_comes_to_a_level_of_unknown_past_is_replayed() -> None:
     assert not is_in_order(put(1), 10**18, Shelf(last_moment=None, settled_moment=None), None)
 
 
-PLACES = st.sampled_from([CLAW, SHELF, BACK])
+PLACES = st.sampled_from([CLAW, SHELF, BACK, STORE])
 
 
 def legs(lots: st.SearchStrategy[int | None]) -> st.SearchStrategy[Leg]:
@@ -147,7 +148,7 @@ def happenings(lots: st.SearchStrategy[int | None]) -> st.SearchStrategy[list[Pa
 
 def arrived(past: list[Past]) -> dict[int, Shelf]:
     """As the writer does it: at once where that is in order, else all that came so far again."""
-    shelves = {place: Shelf() for place in (CLAW, SHELF, BACK)}
+    shelves = {place: Shelf() for place in (CLAW, SHELF, BACK, STORE)}
     for number, each in enumerate(past):
         at = shelves[each.leg.location_id]
         source = REFILLED_FROM.get(each.leg.location_id)
@@ -156,7 +157,7 @@ def arrived(past: list[Past]) -> dict[int, Shelf]:
             covered = (source, behind) if source is not None and behind is not None else None
             apply(each.leg, each.moment, at, covered, EXPIRY)
         else:
-            shelves = {place: Shelf() for place in (CLAW, SHELF, BACK)}
+            shelves = {place: Shelf() for place in (CLAW, SHELF, BACK, STORE)}
             replay(shelves, past[: number + 1], refilled_from=REFILLED_FROM, expiry=EXPIRY)
     return shelves
 
@@ -181,6 +182,20 @@ def test_every_order_of_arrival_ends_in_the_same_levels(
     for held in in_one_order.values():
         assert held.on_hand == sum(held.lots.values())
         assert min(held.lots.values()) >= 0
+
+
+@pytest.mark.parametrize(("of_back", "of_claw"), [(2, 3), (3, 2)])
+def test_who_takes_first_of_one_instant_is_not_who_is_told_first(
+    of_back: int, of_claw: int
+) -> None:
+    past = [
+        Past(0, 0, put(5, BACK)),
+        Past(0, 1, put(9, STORE)),
+        Past(9, of_back, take(4, BACK)),
+        Past(9, of_claw, take(3, CLAW)),
+    ]
+    told = [levels(arrived(list(order))) for order in permutations(past)]
+    assert told == told[:1] * len(told)
 
 
 @settings(max_examples=200, deadline=None)
