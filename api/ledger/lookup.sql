@@ -323,7 +323,17 @@ select
     events.occurred_at,
     events.caused_by,
     lots.expires_on,
-    events.caused_by is not null
+    (
+        events.caused_by is not null
+        -- What was moved from or to a place that is not linked any more, stays moved.
+        and (
+            events.event_type <> 'transferred'
+            or (
+                events.location_id = any(%(location_ids)s::int[])
+                and events.to_location_id = any(%(location_ids)s::int[])
+            )
+        )
+    )
     or events.event_type = 'reversed'
     or events.event_type in ('reserved', 'released')
     or reversals.reverses is not null as is_left_out,

@@ -195,6 +195,39 @@ def test_undoing_what_a_refill_covered_is_answered_the_same_again(
     assert on_hand(database_url, BACK, sku) == 5
 
 
+def test_what_a_refill_covered_stays_moved_when_the_places_are_not_linked_any_more(
+    api: httpx.Client, database_url: str, sku: str
+) -> None:
+    # given a shelf that was refilled from a back room without a word
+    back, front = f"BACK-{sku}", f"FRONT-{sku}"
+    execute(
+        database_url,
+        "with behind as (insert into catalog.locations (code, site_id, kind, name, selling)"
+        " select %s, site_id, 'back_room', 'x', false from catalog.sites where code = 'near'"
+        " returning location_id, site_id)"
+        " insert into catalog.locations"
+        " (code, site_id, kind, name, selling, refilled_from_location_id)"
+        " select %s, site_id, 'shelf', 'x', true, location_id from behind",
+        back,
+        front,
+    )
+    tell(api, "received", sku=sku, location=back, quantity=10, occurred_at=minutes_ago(9))
+    sale = tell(api, "sold", sku=sku, location=front, quantity=3, occurred_at=minutes_ago(5))
+    assert codes(sale) == ["implied_transfer"]
+    # when it is not refilled from there any more, and more is told of both late
+    execute(
+        database_url,
+        "update catalog.locations set refilled_from_location_id = null where code = %s",
+        front,
+    )
+    tell(api, "received", sku=sku, location=back, quantity=1, occurred_at=minutes_ago(7))
+    assert on_hand(database_url, back, sku) == 8
+    # then what was moved is there when its sale is undone
+    tell(api, "reversed", reverses=sale["event_id"], sku=..., location=..., quantity=...)
+    assert on_hand(database_url, front, sku) == 3
+    assert on_hand(database_url, back, sku) == 8
+
+
 def test_a_device_whose_clock_is_wrong_is_corrected(
     api: httpx.Client, database_url: str, sku: str
 ) -> None:
