@@ -93,7 +93,8 @@ def empty_every_place(program: Program) -> tuple[str, float]:
 
 
 def is_told(slack: SlackServer, sku: str) -> bool | None:
-    return any(sku in text for text in slack.texts()) or None
+    """Of the last sale: by those behind the shelf it may have been called low before."""
+    return any(f"({sku}) is critically low" in text for text in slack.texts()) or None
 
 
 def wait_for_the_alert(program: Program, slack: SlackServer, sku: str, went: float) -> None:

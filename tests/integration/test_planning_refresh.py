@@ -21,9 +21,11 @@ from planning.suggestions order by suggestion_id
 POLICIES = "select * from planning.policies order by product_id, site_id"
 FORECASTS = "select count(*), max(issued_at) from planning.forecasts"
 
+# All at the moment of the first one: where a day ends between two, the second forecasts anew.
 _NEW_REFRESH = """
-insert into planning.refreshes (scope, from_position, to_position)
+insert into planning.refreshes (started_at, scope, from_position, to_position)
 select
+    coalesce((select min(started_at) from planning.refreshes), now()),
     %(scope)s,
     case
         when %(scope)s = 'full' then 0
