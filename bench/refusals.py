@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import cast
 from uuid import uuid4
 
@@ -32,7 +33,7 @@ class _Client(asyncio.Protocol):
     def _send(self) -> None:
         body = (
             f'{{"event_id":"{uuid4()}","event_type":"received","sku":"BENCH-1","location":"BENCH-P1",'
-            '"quantity":1,"occurred_at":"2026-11-01T00:00:00Z"}'
+            f'"quantity":1,"occurred_at":"{datetime.now(UTC).isoformat()}"}}'
         )
         if self._transport is not None:
             request = f"{self._head}content-length: {len(body)}\r\n\r\n{body}"
