@@ -8,7 +8,7 @@ RETAIL = Path(__file__).parents[2] / "shared" / "data" / "online_retail.parquet"
 
 
 def main() -> None:
-    parts = [["bench.ledger"], ["bench.road"]]
+    parts = [["bench.ledger"], ["bench.filled"], ["bench.road"]]
     if RETAIL.exists():
         parts.append(["bench.road", "--retail", str(RETAIL)])
     else:
