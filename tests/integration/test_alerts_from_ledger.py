@@ -221,6 +221,19 @@ def test_a_shortage_that_was_a_late_receipt_needs_no_count(world: World) -> None
     assert world.to_count() == []
 
 
+def test_a_shortage_whose_sale_was_undone_needs_no_count(world: World) -> None:
+    undo: dict[str, Any] = {"sku": ..., "location": ..., "quantity": ...}
+    told = world.record("sold", location=SHELF, quantity=3)
+    assert world.look().opened == 1
+    world.record("reversed", reverses=told["event_id"], **undo)
+    assert world.look().ended == 1
+    assert world.to_count() == []
+    # nor where both came between two looks
+    told = world.record("sold", location=ELSEWHERE, quantity=3)
+    world.record("reversed", reverses=told["event_id"], **undo)
+    assert world.look().opened == 0
+
+
 def test_a_source_that_is_often_short_is_one_alert_about_its_mapping(world: World) -> None:
     world.record("received", location=BACK, quantity=100)
     good = [row("sold", location=BACK, source="till-good") for _ in range(25)]

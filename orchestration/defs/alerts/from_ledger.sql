@@ -320,6 +320,16 @@ with levels as (
         adjusted.position > %(from_position)s
         and adjusted.position <= %(to_position)s
         and adjusted.reason = 'book_shortage'
+        -- What made it short did not happen, after all.
+        and not exists (
+            select
+            from ledger.inventory_events as causes
+            inner join ledger.inventory_events as undoing
+                on causes.event_id = undoing.reverses
+            where
+                causes.position = adjusted.caused_by
+                and undoing.position <= %(to_position)s
+        )
     group by adjusted.product_id, adjusted.location_id
 )
 
@@ -385,7 +395,8 @@ where
     )
 
 -- name: counted_discrepancies
--- Counts that were asked for and arrived, and shortages that a late event took back.
+-- Counts that were asked for and arrived, shortages that a late event took back, and those whose
+-- cause was undone.
 select distinct live.alert_id
 from ledger.inventory_events as events
 inner join ledger.movements on events.position = movements.position
@@ -403,6 +414,16 @@ where
         events.event_type = 'counted'
         or events.reason = 'reordered'
         and movements.on_hand_change <= -(live.detail ->> 'short')::bigint
+        or exists (
+            select
+            from ledger.inventory_events as short
+            inner join ledger.inventory_events as causes
+                on short.caused_by = causes.position
+            where
+                short.position = live.position
+                and short.quantity_change = (live.detail ->> 'short')::bigint
+                and causes.event_id = events.reverses
+        )
     )
 
 -- name: moved_lots
