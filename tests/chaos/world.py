@@ -32,6 +32,7 @@ _SETTINGS = {
 }
 _LEFT_AT_MOST_BYTES = 200_000
 _FULL_WITHIN_S = 60.0
+_TRIES_TO_FILL = 20
 
 
 @dataclass
@@ -165,15 +166,21 @@ def cut_the_cable(world: World, chance: random.Random) -> None:
     world.cable.mend()
 
 
+def _take_all_but(ballast: Path, left_bytes: int) -> None:
+    """What the database takes between the look and the taking is left to it."""
+    for _ in range(_TRIES_TO_FILL):
+        status = os.statvfs(ballast.parent)
+        size = max(1, status.f_bavail * status.f_frsize - left_bytes)
+        with ballast.open("wb") as file, suppress(OSError):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+
+
 def fill_the_disk(world: World, chance: random.Random) -> None:
     """Leave so little that soon the next page or log file finds no room; make room again after."""
     ballast = world.folder / "ballast"
     refused_before = world.times_the_disk_was_full
-    status = os.statvfs(world.folder)
-    free_bytes = status.f_bavail * status.f_frsize
-    left_bytes = chance.randrange(_LEFT_AT_MOST_BYTES)
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, free_bytes - left_bytes))
+    _take_all_but(ballast, chance.randrange(_LEFT_AT_MOST_BYTES))
     try:
         give_up_at = time.monotonic() + _FULL_WITHIN_S
         while world.times_the_disk_was_full == refused_before:
