@@ -59,6 +59,7 @@ def _taking(
     function: Callable[..., Awaitable[Any]], parameters: dict[str, tuple[Any, Any]]
 ) -> Callable[..., Awaitable[Any]]:
     """Say which parameters a function takes; FastAPI reads its signature."""
+    # Python looks for this attribute (PEP 362); a callable is not typed as having it.
     function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(

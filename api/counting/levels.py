@@ -1,8 +1,6 @@
 """What was counted beside what the book held at that moment, to whoever may see it."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +12,7 @@ from api.counting.service import fetch, find_session, queries
 from api.database import DatabaseConnection
 from api.deps import Actor, Role
 from api.pagination import MAXIMUM_LIMIT
+from api.spreadsheet import UTF_8_MARK, csv_line
 
 Key = tuple[str, str, str]
 _OF_THE_BOOK = {"expected": None, "variance": None}
@@ -21,8 +20,6 @@ _COLUMNS = (
     "location", "sku", "lot", "counted", "expected", "variance", "counted_at", "round", "lines",
     "to_recount", "outcome", "event_id",
 )  # fmt: skip
-# A spreadsheet runs what begins with one of these.
-_RUNS_AS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shows_the_book(session: CountSession, actor: Actor) -> bool:
@@ -66,11 +63,8 @@ def key_of(level: CountLevel) -> Key:
 async def levels_as_csv(
     connection: DatabaseConnection, count_session_id: UUID, *, actor: Actor
 ) -> str:
-    """Every level; it says UTF-8 by its first bytes, so that Excel reads it so."""
-    text = io.StringIO()
-    text.write("\ufeff")
-    lines = csv.writer(text)
-    lines.writerow(_COLUMNS)
+    """Every level."""
+    lines = [UTF_8_MARK + csv_line(_COLUMNS)]
     after: Key | None = None
     while True:
         levels = await list_levels(
@@ -81,21 +75,12 @@ async def levels_as_csv(
             limit=MAXIMUM_LIMIT,
             actor=actor,
         )
-        lines.writerows(_cells(level) for level in levels)
+        for level in levels:
+            told = level.model_dump(mode="json")
+            lines.append(csv_line(told[column] for column in _COLUMNS))
         if len(levels) < MAXIMUM_LIMIT:
-            return text.getvalue()
+            return "".join(lines)
         after = key_of(levels[-1])
-
-
-def _cells(level: CountLevel) -> Iterable[object]:
-    told = level.model_dump(mode="json")
-    return (_cell(told[column]) for column in _COLUMNS)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_RUNS_AS_A_FORMULA):
-        return "'" + value
-    return "" if value is None else value
 
 
 def _level(row: asyncpg.Record, hidden: Mapping[str, Any]) -> CountLevel:

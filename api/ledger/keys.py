@@ -30,7 +30,6 @@ _queries = load_queries(__file__)
 _REMEMBERED = 500_000
 LotKey = tuple[int, str]
 Moving = Transferred | Dispatched
-_BETWEEN_SITES = ("dispatched", "arrived")
 # What a kit can do: it is taken apart into its components when it is recorded.
 _OF_A_KIT = frozenset({"sold", "returned", "reserved", "released", "shipped", "reversed"})
 
@@ -116,12 +115,7 @@ class Keys:
         if skus or codes:
             async with self._pool.acquire() as connection:
                 await _find(connection, sorted(skus), sorted(codes), names)
-        sites = {
-            site
-            for event in events
-            if event.event_type in _BETWEEN_SITES
-            for site in _sent_to(event, names)
-        }
+        sites = {site for event in events for site in _sent_to(event, names)}
         sites -= names.transits.keys()
         if sites:
             async with self._pool.acquire() as connection:
@@ -129,7 +123,6 @@ class Keys:
         lots = {
             key: on
             for event in events
-            if getattr(event, "lot", None) is not None
             for key, on in _lots_of(event, names)
             if _is_new(key, on, names)
         }

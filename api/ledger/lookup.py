@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _queries = Queries(Path(__file__).with_name("lookup.sql"))
 _PASSES = 30
 _AFTER_ALL = 2**62
+# Of a past that is read backwards, piece by piece: the first piece, and how much longer each next.
 ROWS_AT_FIRST = 32
 MORE_ROWS = 4
 
@@ -315,11 +316,10 @@ def _happened(row: "Record", leg: Leg) -> Past:
 
 def _hold(known: Known, row: "Record") -> None:
     shelf = known.shelf(row["product_id"], row["location_id"])
-    lot, on_hand, version = row["lot_id"], row["on_hand"], row["position"]
+    lot, on_hand = row["lot_id"], row["on_hand"]
     shelf.lots[lot] = on_hand
     shelf.on_hand += on_hand
-    if version > shelf.version:
-        shelf.version = version
+    shelf.version = max(shelf.version, row["position"])
     if lot == NO_LOT:
         shelf.reserved = row["reserved"]
         shelf.last_moment, shelf.settled_moment = row["last_moment"], row["settled_moment"]

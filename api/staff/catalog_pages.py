@@ -92,6 +92,8 @@ def _add_list(master: Master) -> None:
         )
 
 
+# In the annotations below `editor_of(kind)` is worked out as the routes are made, which FastAPI
+# reads and mypy cannot: hence each `type: ignore[valid-type]`, as in api/catalog/routes.py.
 def _add_making(master: Master) -> None:
     @router.get(f"/new/{master.path}")
     async def show_new(

@@ -1,8 +1,6 @@
 """The restock plan: what to buy, why, and the same as a file for whoever orders."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +10,7 @@ from api.database import DatabasePool
 from api.deps import Pool, Reader, ReadingConnection, Sites
 from api.pagination import MAXIMUM_LIMIT, Paging
 from api.purchasing import service
+from api.spreadsheet import UTF_8_MARK, csv_line
 from api.staff import service as staff
 from api.staff.pages import CurrentShell, PageRoute, address, page
 from api.text import SoughtCode
@@ -24,8 +23,6 @@ _COLUMNS = (
     "reorder_point", "order_up_to_level", "days_until_stockout", "reason", "suggestion_id",
     "version",
 )  # fmt: skip
-# A spreadsheet runs what begins with one of these.
-_RUNS_AS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Site = Annotated[SoughtCode | None, Query()]
 Cursor = Annotated[str | None, Query(max_length=500)]
 
@@ -57,7 +54,7 @@ async def show_plan(
 
 @router.get("/plan.csv")
 async def download_plan(actor: Reader, pool: Pool, site: Site = None) -> StreamingResponse:
-    """Every open line; it says UTF-8 by its first bytes, so that Excel reads it so."""
+    """Every open line."""
     return StreamingResponse(
         _rows(pool, actor.sites, site),
         media_type="text/csv; charset=utf-8",
@@ -66,7 +63,7 @@ async def download_plan(actor: Reader, pool: Pool, site: Site = None) -> Streami
 
 
 async def _rows(pool: DatabasePool, sites: Sites, site: str | None) -> AsyncIterator[str]:
-    yield "\ufeff" + _csv(_COLUMNS)
+    yield UTF_8_MARK + csv_line(_COLUMNS)
     cursor: str | None = None
     while True:
         async with pool.acquire() as connection:
@@ -74,18 +71,6 @@ async def _rows(pool: DatabasePool, sites: Sites, site: str | None) -> AsyncIter
                 connection, paging=Paging(MAXIMUM_LIMIT, cursor), sites=sites, site=site
             )
         for line in lines:
-            yield _csv([_cell(getattr(line, column)) for column in _COLUMNS])
+            yield csv_line(getattr(line, column) for column in _COLUMNS)
         if cursor is None:
             return
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_RUNS_AS_A_FORMULA):
-        return "'" + value
-    return "" if value is None else value
-
-
-def _csv(cells: Iterable[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
