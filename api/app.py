@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from api.exports import routes as exports
 from api.exports.service import Exports
 from api.feed import routes as feed
 from api.feed.following import Followers
+from api.front import FrontDoor
 from api.identity import routes as identity
 from api.identity.actors import Actors
 from api.identity.passwords import PasswordChecks
@@ -46,7 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     chosen = settings or get_settings()
     if settings is None:
         configure_logging(chosen.log_level)
-    app = FastAPI(
+    app = FrontDoor(
         title="Parstock",
         version=_VERSION,
         lifespan=_lifespan,
@@ -61,14 +63,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.owns_its_process = settings is None
     app.state.metrics = Metrics()
-    app.add_middleware(
-        RequestLimits,
-        body_limit_bytes=chosen.body_limit_bytes,
-        timeout_s=chosen.request_timeout_s,
-        metrics=app.state.metrics,
-        log_requests=chosen.log_requests,
-        file_limits={imports.router.prefix: chosen.imports.upload_limit_bytes},
-    )
+    limits: dict[str, Any] = {
+        "body_limit_bytes": chosen.body_limit_bytes,
+        "timeout_s": chosen.request_timeout_s,
+        "metrics": app.state.metrics,
+        "log_requests": chosen.log_requests,
+        "file_limits": {imports.router.prefix: chosen.imports.upload_limit_bytes},
+    }
+    app.add_middleware(RequestLimits, **limits)
+    app.open(ledger.AT_ONCE, limits=lambda inner: RequestLimits(inner, **limits))
     install_problem_handlers(app)
     app.exception_handler(asyncpg.DiskFullError)(on_disk_full)
     # In the order in which addresses are compared: the ledger's are asked for most.
@@ -88,7 +91,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(feature.router)
     for feature in (imports, import_mappings, exports):
         app.include_router(feature.router)
-    app.router.routes[:0] = [ledger.RECORD_AT_ONCE, ledger.LEVELS_AT_ONCE]
     install_staff_pages(app)
     install_openapi(app)
     return app

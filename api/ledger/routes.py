@@ -6,10 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
 
 from api.deps import Actor, Reader, ReadingConnection, Recorder, Role, require_role
+from api.front import AtOnce, Written
 from api.ledger import service
 from api.ledger.batch import batch_json, record_rows
 from api.ledger.reading import MAXIMUM_ROWS, event_of_body, rows_of_body
@@ -74,22 +73,15 @@ async def record_event(request: Request, actor: Recorder) -> Response:
         sites=actor.sites,
         allow_late=_allows_late(request, actor),
     )
-    return Response(
+    return Written(
         recorded_json.dump_json(recorded),
-        status_code=200 if recorded.is_repeat else 201,
-        media_type="application/json",
-        headers={"Location": f"/v1/inventory-events/{recorded.event_id}"},
+        (b"location", b"/v1/inventory-events/%s" % str(recorded.event_id).encode()),
+        status=200 if recorded.is_repeat else 201,
     )
 
 
 async def _record_at_once(request: Request) -> Response:
-    request.scope["route"] = RECORD_AT_ONCE
     return await record_event(request, await _recorder(request))
-
-
-# The same route without FastAPI's way to it, which took as long as the rest of the request: this
-# one is asked for most, reads its body itself, and answers with what it has written.
-RECORD_AT_ONCE = Route("/v1/inventory-events", _record_at_once, methods=["POST"])
 
 
 def _allows_late(request: Request, actor: Actor) -> bool:
@@ -151,35 +143,30 @@ def _page(levels: list[StockLevel], limit: int) -> Page[StockLevel]:
     return Page.model_construct(items=items, next_cursor=next_cursor)
 
 
-class _OfOneProduct(Route):
-    """A route that only a query of `sku` and nothing else takes; others go on to the next."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        query: bytes = scope.get("query_string", b"")
-        if not query.startswith(b"sku=") or _SEVERAL.search(query) or not 4 < len(query) <= 100:
-            return Match.NONE, {}
-        return super().matches(scope)
-
-
 # More than one parameter, or one that wants the other route's eyes.
 _SEVERAL = re.compile(rb"[&;]|%00|%[^0-7]")
 _reader = require_role(Role.VIEWER, devices=True)
 _levels_json: TypeAdapter[Page[StockLevel]] = TypeAdapter(Page[StockLevel])
 
 
+def _is_of_one_product(query: bytes) -> bool:
+    return query.startswith(b"sku=") and 4 < len(query) <= 100 and not _SEVERAL.search(query)
+
+
 async def _levels_at_once(request: Request) -> Response:
-    request.scope["route"] = LEVELS_AT_ONCE
     actor = await _reader(request)
     sku = request.query_params["sku"]
     async with request.app.state.pool.acquire() as connection:
         page = await service.levels_page_of(connection, sku, sites=actor.sites, limit=DEFAULT_LIMIT)
-        if page is None:
-            levels = await service.list_stock_levels(
-                connection, sites=actor.sites, sku=sku, limit=DEFAULT_LIMIT + 1
-            )
-            page = _levels_json.dump_json(_page(levels, DEFAULT_LIMIT)).decode()
-    return Response(page, media_type="application/json")
+        if page is not None:
+            return Written(page.encode())
+        levels = await service.list_stock_levels(
+            connection, sites=actor.sites, sku=sku, limit=DEFAULT_LIMIT + 1
+        )
+        return Written(_levels_json.dump_json(_page(levels, DEFAULT_LIMIT)))
 
 
-LEVELS_AT_ONCE = _OfOneProduct("/v1/stock-levels", _levels_at_once, methods=["GET"])
-LEVELS_AT_ONCE.methods = {"GET"}  # Starlette would add HEAD, which the documented one has not
+AT_ONCE = [
+    AtOnce("POST", "/v1/inventory-events", lambda query: True, _record_at_once),
+    AtOnce("GET", "/v1/stock-levels", _is_of_one_product, _levels_at_once),
+]

@@ -81,7 +81,10 @@ class Ledger:
 
         `sites`: where its sender may act, None for everywhere. `allow_late`: a manager says so.
         """
-        with self.room_for(1, _EVENT_BYTES):
+        self.require_room(1, _EVENT_BYTES)
+        self._events_inside += 1
+        self._bytes_inside += _EVENT_BYTES
+        try:
             [entry] = await self._looked_up(
                 (event,), recorded_by=recorded_by, sites=sites, allow_late=allow_late
             )
@@ -89,6 +92,9 @@ class Ledger:
                 raise entry
             await self.writer.submit([entry], bulk=False).answered
             return _recorded(entry)
+        finally:
+            self._events_inside -= 1
+            self._bytes_inside -= _EVENT_BYTES
 
     async def record_batch(
         self,
