@@ -21,6 +21,8 @@ ACCOUNT = {"sku": DUCK, "location": ELSEWHERE}
 _PAUSE_S = 0.1
 _ANSWERED_WITHIN_S = 90.0
 _ROWS = 20
+# What may be gone already: the stock, or the promise that others' sales have broken.
+_MAY_BE_REFUSED = frozenset({"reserved", "released", "shipped"})
 _TO_SEND_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -35,7 +37,9 @@ class Till(threading.Thread):
             timeout=20,
         )
         self._random = random.Random(seed)  # noqa: S311 - a load, not a secret
+        self._number = seed
         self._over = over
+        self._reservation: str | None = None
         self.answers: dict[UUID, bytes] = {}
         self.sent: dict[UUID, dict[str, Any]] = {}
         self.in_vain = 0
@@ -48,7 +52,7 @@ class Till(threading.Thread):
             given["quantity"]
             for event_id, given in self.sent.items()
             if event_id in self.answers
-            and (given["sku"], given["location"]) == (ACCOUNT["sku"], ACCOUNT["location"])
+            and (given.get("sku"), given.get("location")) == (ACCOUNT["sku"], ACCOUNT["location"])
         )
 
     def run(self) -> None:
@@ -73,6 +77,8 @@ class Till(threading.Thread):
     def _event(self) -> dict[str, Any]:
         chance = self._random
         number = chance.randint(1, 9)
+        # Of two that share one, either may come first, or alone.
+        transfer = str(UUID(int=self._number * 2**64 + len(self.sent) // 40))
         given = chance.choice(
             (
                 lambda: row("received", **ACCOUNT, quantity=number),
@@ -82,14 +88,11 @@ class Till(threading.Thread):
                 lambda: row("sold", location=chance.choice((CLAW, SHELF)), quantity=number),
                 lambda: row("counted", location=SHELF, quantity=10 * number),
                 lambda: row("received", location=SHELF, quantity=number, lot=f"LOT-{number}"),
-                lambda: row("reserved", location=BACK, quantity=number),
+                lambda: self._promise(number),
                 lambda: row(
-                    "dispatched",
-                    location=BACK,
-                    to_location=ELSEWHERE,
-                    transfer_id=str(UUID(int=number)),
+                    "dispatched", location=BACK, to_location=ELSEWHERE, transfer_id=transfer
                 ),
-                lambda: row("arrived", location=ELSEWHERE, transfer_id=str(UUID(int=number))),
+                lambda: row("arrived", location=ELSEWHERE, transfer_id=transfer),
                 lambda: row(
                     "adjusted",
                     location=CLAW,
@@ -102,11 +105,24 @@ class Till(threading.Thread):
         self.sent[UUID(given["event_id"])] = given
         return given
 
+    def _promise(self, number: int) -> dict[str, Any]:
+        """Reserve; what was reserved before leaves, or is given back."""
+        reservation, self._reservation = self._reservation, None
+        if reservation is None:
+            return row("reserved", location=BACK, quantity=number)
+        kind, quantity = self._random.choice((("released", ...), ("shipped", 1)))
+        return row(kind, sku=..., location=..., reservation=reservation, quantity=quantity)
+
+    def _recorded(self, given: dict[str, Any], answer: bytes) -> None:
+        self.answers[UUID(given["event_id"])] = answer
+        if given["event_type"] == "reserved":
+            self._reservation = given["event_id"]
+
     def _one(self, given: dict[str, Any]) -> None:
         answer = self._until_answered("/v1/inventory-events", given)
         if answer.status_code in (200, 201):
-            self.answers[UUID(given["event_id"])] = answer.content
-        elif given["event_type"] == "reserved" and answer.status_code == 409:
+            self._recorded(given, answer.content)
+        elif given["event_type"] in _MAY_BE_REFUSED and answer.status_code == 409:
             del self.sent[UUID(given["event_id"])]  # a request may be refused
         else:
             self.complaints.append(f"{answer.status_code} to {given}: {answer.text[:500]}")
@@ -119,12 +135,13 @@ class Till(threading.Thread):
         for sent, result in zip(given, answer.json()["results"], strict=True):
             if result["status"] == "rejected":
                 # A row that the database had no time for; the till sends it again, alone.
-                refused = sent["event_type"] == "reserved" and result["problem"]["status"] == 409
-                if not refused and result["problem"]["status"] not in _TO_SEND_AGAIN:
+                status = result["problem"]["status"]
+                refused = sent["event_type"] in _MAY_BE_REFUSED and status == 409
+                if not refused and status not in _TO_SEND_AGAIN:
                     self.complaints.append(f"rejected: {result}")
                 self._one(sent)
             else:
-                self.answers[UUID(sent["event_id"])] = b""
+                self._recorded(sent, b"")
 
     def _repeat(self, event_id: UUID) -> None:
         answer = self._until_answered("/v1/inventory-events", self.sent[event_id])
