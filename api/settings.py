@@ -20,6 +20,9 @@ class LedgerSettings(BaseModel):
     chunk_events: int = Field(
         default=1000, ge=1, description="events of a bulk list in a transaction"
     )
+    chunk_events_beside_singles: int = Field(
+        default=100, ge=1, description="of them at a time while single events come as well"
+    )
     queue_events: int = Field(default=200_000, ge=1, description="events inside before a 503")
     queue_bytes: int = Field(default=64_000_000, ge=1, description="their size before a 503")
     answer_within_s: float = Field(

@@ -58,17 +58,23 @@ _BUSY = (
     asyncpg.InsufficientResourcesError,
 )
 _IDLE_S = 1.0
+# Single events that came so lately are likely to come again, and should not wait for long.
+_LATELY_S = 0.5
 _GROUP_SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000)
 _DRAIN_S = 10.0
 
 
 class Request:
-    """Entries that are answered together: a single event, or a chunk of a list."""
+    """Entries that are answered together: a single event, or a chunk of a list.
 
-    __slots__ = ("answered", "deadline", "entries", "queued_at", "trace")
+    `begun`: how many of them have had their turn; a chunk may take several.
+    """
+
+    __slots__ = ("answered", "begun", "deadline", "entries", "queued_at", "trace")
 
     def __init__(self, entries: list[Entry], within_s: float) -> None:
         self.entries = entries
+        self.begun = 0
         self.queued_at = time.monotonic()
         self.deadline = self.queued_at + within_s
         self.trace = current_trace.get()
@@ -100,6 +106,7 @@ class Writer:
         self._promises_expire_at = 0.0
         self._holds_lock = False
         self._held_since = 0.0
+        self._single_seen_at = -_LATELY_S
         self.groups_written = 0
         self.group_sizes = Distribution(_GROUP_SIZES)
         self.events_recorded = 0
@@ -115,7 +122,8 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many events wait for their turn."""
-        return sum(len(request.entries) for request in (*self._singles, *self._chunks))
+        queued = (*self._singles, *self._chunks)
+        return sum(len(request.entries) - request.begun for request in queued)
 
     @property
     def waiting_s(self) -> float:
@@ -169,15 +177,16 @@ class Writer:
             self._turned_at = time.monotonic()
             if self._turned_at >= self._promises_expire_at and not self._stopping:
                 await self._expire_promises()
-            self._current = self._next_group()
+            entries = self._next_group()
             if not self._current:
                 if self._stopping and not self._singles and not self._chunks:
                     return
                 await self._until_something_waits()
                 continue
-            await self._write_through([e for r in self._current for e in r.entries])
+            await self._write_through(entries)
             for request in self._current:
-                _answer(request)
+                if request.begun == len(request.entries):
+                    _answer(request)
             self._current = []
             held_s = time.monotonic() - self._held_since
             if self._holds_lock and (
@@ -200,18 +209,35 @@ class Writer:
         if rows:
             await self._write_through([_expiry(row) for row in rows])
 
-    def _next_group(self) -> list[Request]:
+    def _next_group(self) -> list[Entry]:
         """What is written next; who has waited too long is told so, and may send again."""
+        now = time.monotonic()
         size = min(len(self._singles), self._settings.group_events)
         group = [self._singles.popleft() for _ in range(size)]
+        if group:
+            self._single_seen_at = now
         if self._chunks:
-            group.append(self._chunks.popleft())
-        now = time.monotonic()
-        late = [request for request in group if request.deadline < now]
-        for request in late:
-            _settle(request.entries, LedgerBusy())
-            _answer(request)
-        return [request for request in group if request.deadline >= now] if late else group
+            group.append(self._chunks[0])
+        self._current, entries = [], []
+        for request in group:
+            if request.deadline < now:
+                _settle(request.entries, LedgerBusy())
+                _answer(request)
+                part = len(request.entries)
+            else:
+                part = self._turn_of(request, now)
+                self._current.append(request)
+                entries += request.entries[request.begun : request.begun + part]
+            request.begun += part
+        if self._chunks and self._chunks[0].begun >= len(self._chunks[0].entries):
+            self._chunks.popleft()
+        return entries
+
+    def _turn_of(self, request: Request, now: float) -> int:
+        """How many entries go next: a chunk in smaller parts while single events come as well."""
+        rest = len(request.entries) - request.begun
+        beside = now - self._single_seen_at < _LATELY_S
+        return min(rest, self._settings.chunk_events_beside_singles) if beside else rest
 
     async def _until_something_waits(self) -> None:
         self._wake.clear()

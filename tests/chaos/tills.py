@@ -58,12 +58,16 @@ class Till(threading.Thread):
     def run(self) -> None:
         with self._client:
             for turn in itertools.count(1):
-                if self._over.is_set():
-                    return
+                closing = self._over.is_set()
                 try:
-                    self._turn(turn)
+                    if not closing:
+                        self._turn(turn)
+                    elif self._reservation is not None:
+                        self._one(self._kept(self._give_back()))
                 except Exception as error:  # noqa: BLE001 - the thread's edge: told by the judge
                     self.complaints.append(repr(error))
+                    return
+                if closing:
                     return
 
     def _turn(self, turn: int) -> None:
@@ -102,16 +106,23 @@ class Till(threading.Thread):
                 ),
             )
         )()
+        return self._kept(given)
+
+    def _kept(self, given: dict[str, Any]) -> dict[str, Any]:
         self.sent[UUID(given["event_id"])] = given
         return given
 
     def _promise(self, number: int) -> dict[str, Any]:
-        """Reserve; what was reserved before leaves, or is given back."""
-        reservation, self._reservation = self._reservation, None
-        if reservation is None:
+        """Reserve; of what was reserved before, ship one or give all that is left back."""
+        if self._reservation is None:
             return row("reserved", location=BACK, quantity=number)
-        kind, quantity = self._random.choice((("released", ...), ("shipped", 1)))
-        return row(kind, sku=..., location=..., reservation=reservation, quantity=quantity)
+        if self._random.random() < 0.5:
+            return row("shipped", sku=..., location=..., reservation=self._reservation)
+        return self._give_back()
+
+    def _give_back(self) -> dict[str, Any]:
+        reservation, self._reservation = self._reservation, None
+        return row("released", sku=..., location=..., reservation=reservation, quantity=...)
 
     def _recorded(self, given: dict[str, Any], answer: bytes) -> None:
         self.answers[UUID(given["event_id"])] = answer

@@ -196,6 +196,32 @@ def test_a_long_list_leaves_room_for_single_events(shop: str) -> None:
     assert_balanced(shop)
 
 
+def test_a_chunk_goes_in_smaller_parts_while_single_events_come(shop: str) -> None:
+    async def scenario() -> None:
+        async with recording(shop, chunk_events_beside_singles=20) as (ledger, record):
+            events = [event("received", quantity=2) for _ in range(400)]
+            recorded_by = await actor(shop)
+            before = ledger.writer.groups_written
+            await ledger.record_batch(events, recorded_by=recorded_by)
+            assert ledger.writer.groups_written - before == 1
+            await record(event("received", sku=DUCK))
+            bulk = asyncio.create_task(
+                ledger.record_batch(
+                    [*(event() for _ in range(400)), *events], recorded_by=recorded_by
+                )
+            )
+            while not bulk.done():
+                await record(event("received", sku=DUCK))
+            results = await bulk
+            assert [result.status for result in results] == ["recorded"] * 400 + ["duplicate"] * 400
+            assert ledger.writer.groups_written - before > 20
+            assert ledger.writer.waiting == 0
+
+    asyncio.run(scenario())
+    assert on_hand(shop) == 1200
+    assert_balanced(shop)
+
+
 def test_an_event_that_the_database_refuses_harms_no_neighbour(shop: str) -> None:
     refuse_poison(shop)
 
