@@ -33,6 +33,7 @@ from api.lots import routes as lots
 from api.metrics import Metrics
 from api.openapi import install_openapi
 from api.problems import install_problem_handlers
+from api.purchasing import order_routes as purchase_orders
 from api.purchasing import routes as purchasing
 from api.rejected import routes as rejected
 from api.settings import Settings, get_settings
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         identity,
         catalog,
         purchasing,
+        purchase_orders,
         alerts,
     ):
         app.include_router(feature.router)

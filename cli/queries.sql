@@ -88,8 +88,8 @@ from pg_namespace
 where
     to_regclass('parstock.migrations') is not null
     and nspname in (
-        'parstock', 'catalog', 'identity', 'ledger', 'counting', 'planning', 'alerts',
-        'staging', 'intermediate', 'marts', 'dagster'
+        'parstock', 'catalog', 'identity', 'ledger', 'counting', 'planning', 'purchasing',
+        'alerts', 'staging', 'intermediate', 'marts', 'dagster'
     )
 order by nspname
 

@@ -1,8 +1,8 @@
 -- Who may do what, table by table; run after every migration. The API writes what people and
 -- machines tell; orchestration writes what follows from it; nobody edits an event or a movement.
-grant usage on schema parstock, catalog, identity, ledger, counting, planning, alerts,
+grant usage on schema parstock, catalog, identity, ledger, counting, planning, purchasing, alerts,
 staging, intermediate, marts to parstock_api;
-grant usage on schema parstock, catalog, identity, ledger, planning, alerts
+grant usage on schema parstock, catalog, identity, ledger, planning, purchasing, alerts
 to parstock_orchestration;
 
 -- The API
@@ -31,6 +31,10 @@ to parstock_api;
 grant update (withdrawn_at, withdrawn_by) on counting.lines to parstock_api;
 grant update (refused) on counting.results to parstock_api;
 grant select on all tables in schema planning to parstock_api;
+grant update (status, dismissed_because, updated_at, closed_at) on planning.suggestions
+to parstock_api;
+grant select, insert, update on all tables in schema purchasing to parstock_api;
+revoke update on purchasing.receipts, purchasing.receipt_lines from parstock_api;
 grant select on all tables in schema alerts to parstock_api;
 grant update (status, acknowledged_at, acknowledged_by, resolved_at, resolved_by)
 on alerts.alerts to parstock_api;
@@ -42,6 +46,7 @@ grant select on all tables in schema ledger to parstock_orchestration;
 grant select, insert, update, delete on all tables in schema planning
 to parstock_orchestration;
 revoke update, delete on planning.forecasts from parstock_orchestration;
+grant select on all tables in schema purchasing to parstock_orchestration;
 grant select, insert, update on all tables in schema alerts to parstock_orchestration;
 -- Whoever acknowledged an alert is named where it is told, and nowhere kept.
 grant select (actor_id, username) on identity.users to parstock_orchestration;

@@ -192,6 +192,14 @@ PATCH /v1/products/{sku}/packs/{pack}            manage every site
 PUT /v1/products/{sku}/packs/{pack}              manage every site
 GET /v1/products/{sku}/recipe                    read
 PUT /v1/products/{sku}/recipe                    manage every site
+GET /v1/purchase-orders                          read
+GET /v1/purchase-orders/{number}                 read
+PATCH /v1/purchase-orders/{number}               manage
+POST /v1/purchase-orders/{number}/cancel         manage
+POST /v1/purchase-orders/{number}/close          manage
+PATCH /v1/purchase-orders/{number}/lines/{line}  manage
+POST /v1/purchase-orders/{number}/lines/{line}/close manage
+POST /v1/purchase-orders/{number}/send           manage
 GET /v1/rejected-events                          manage every site
 POST /v1/rejected-events/replay                  manage every site
 GET /v1/rejected-events/{rejected_id}            manage every site
@@ -199,6 +207,9 @@ POST /v1/rejected-events/{rejected_id}/discard   manage every site
 PUT /v1/rejected-events/{rejected_id}/mended     manage every site
 POST /v1/rejected-events/{rejected_id}/replay    manage every site
 GET /v1/restock-plan                             read
+POST /v1/restock-plan/approve                    manage
+GET /v1/restock-plan/{suggestion_id}             read
+POST /v1/restock-plan/{suggestion_id}/dismiss    manage
 GET /v1/scan                                     read
 GET /v1/sessions                                 people
 DELETE /v1/sessions                              people
@@ -242,6 +253,9 @@ _VALUES = {
     "session_id": str(uuid4()),
     "count_session_id": str(uuid4()),
     "line_id": str(uuid4()),
+    "suggestion_id": str(uuid4()),
+    "receipt_id": str(uuid4()),
+    "line": "1",
 }
 
 

@@ -1,5 +1,6 @@
 """A refresh of the simulated arcade: forecasts, policies and suggestions that agree."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from api.database import make_pool
+from api.deps import Actor, Role
+from api.purchasing.approving import approve, dismiss
+from api.purchasing.order_schemas import Approval
 from db.connect import ORCHESTRATION_ROLE, connect
 from orchestration.definitions import definitions
 from orchestration.settings import settings
@@ -43,7 +48,7 @@ class Arcade:
     """The small arcade, and the refreshes that bring its plan up to date."""
 
     def __init__(self, database_url: str, instance: dg.DagsterInstance) -> None:
-        self._database_url = database_url
+        self.database_url = database_url
         self._instance = instance
 
     def refresh(self, scope: str) -> dg.ExecuteInProcessResult:
@@ -59,11 +64,11 @@ class Arcade:
         return result
 
     def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
-        with connect(self._database_url, role=ORCHESTRATION_ROLE) as connection:
+        with connect(self.database_url, role=ORCHESTRATION_ROLE) as connection:
             return connection.execute(statement.encode(), values).fetchall()
 
     def record(self, statement: str) -> None:
-        with connect(self._database_url) as connection:
+        with connect(self.database_url) as connection:
             connection.execute("select pg_advisory_xact_lock(ledger.lock_key())")
             connection.execute(statement.encode())
 
@@ -171,6 +176,55 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     assert terms["reorder_point"] == reorder_point
     assert new[0][4] >= level
     assert arcade.rows(FORECASTS) == issued
+
+
+def test_what_was_approved_or_turned_down_is_not_suggested_again(arcade: Arcade) -> None:
+    # given a plan of which one line is approved and one dismissed
+    [(sold_out,)] = arcade.rows(
+        "select product_id from ledger.inventory_events where event_type = 'sold'"
+        " group by product_id order by count(*) desc, product_id limit 1"
+    )
+    arcade.record(_SELL_OUT.format(product_id=sold_out))
+    arcade.refresh("full")
+    plan = arcade.rows(PLAN)
+    bought = next(row for row in plan if row[3] == sold_out)
+    unwanted = max(
+        (row for row in plan if row[3] != sold_out),
+        key=lambda row: row[5]["inventory_position"],
+    )
+    asyncio.run(approve_and_dismiss(arcade, bought, unwanted))
+    # when it is planned again, with the other lines as they were
+    arcade.refresh("incremental")
+    again = {row[0]: row for row in arcade.rows(PLAN)}
+    # then neither is asked for anew
+    assert set(again) == {row[0] for row in plan}
+    assert (again[bought[0]][2], again[unwanted[0]][2]) == ("approved", "dismissed")
+    others = [row for row in plan if row not in (bought, unwanted)]
+    assert [again[row[0]] for row in others] == others
+    # when the reason of the dismissed one changes
+    arcade.record(_SELL_OUT.format(product_id=unwanted[3]))
+    done = arcade.refresh("incremental")
+    # then it is told again, as another version
+    [(status, version)] = arcade.rows(
+        "select status, version from planning.suggestions where suggestion_id = %(id)s",
+        id=unwanted[0],
+    )
+    assert (status, version) == ("open", unwanted[1] + 1)
+    failed = [check.check_name for check in done.get_asset_check_evaluations() if not check.passed]
+    assert "every_need_has_a_line" not in failed
+
+
+async def approve_and_dismiss(
+    arcade: Arcade, bought: tuple[Any, ...], unwanted: tuple[Any, ...]
+) -> None:
+    """As a manager does over the API."""
+    manager = Actor(actor_id=1, name="manager", role=Role.MANAGER)
+    pool = make_pool(arcade.database_url, size=1, connect_timeout_s=10, statement_timeout_s=10)
+    async with pool, pool.acquire() as connection, connection.transaction():
+        line = Approval(suggestion_id=bought[0], version=bought[1])
+        [result] = await approve(connection, [line], actor=manager)
+        assert result.status == "approved"
+        await dismiss(connection, unwanted[0], version=unwanted[1], reason=None, actor=manager)
 
 
 def test_a_run_started_by_hand_makes_a_full_refresh_of_its_own(arcade: Arcade) -> None:

@@ -135,7 +135,8 @@ select
             then coalesce(levels.on_hand_selling, 0)
     end::bigint as on_hand_selling,
     coalesce(levels.on_hand_behind, 0)::bigint as on_hand_behind,
-    coalesce(levels.inventory_position, 0)::bigint as inventory_position,
+    (coalesce(levels.inventory_position, 0) + coalesce(on_order.units, 0))::bigint
+        as inventory_position,
     levels.last_position,
     policies.reorder_point,
     policies.order_up_to_level,
@@ -151,6 +152,10 @@ left join levels
     on
         touched.product_id = levels.product_id
         and touched.site_id = levels.site_id
+left join purchasing.on_order
+    on
+        touched.product_id = on_order.product_id
+        and touched.site_id = on_order.site_id
 left join planning.policies
     on
         touched.product_id = policies.product_id
@@ -168,7 +173,19 @@ left join lateral (
         open_suggestions.product_id = touched.product_id
         and open_suggestions.site_id = touched.site_id
         and open_suggestions.kind = 'purchase'
-        and open_suggestions.status in ('open', 'approved')
+        and (
+            open_suggestions.status = 'open'
+            -- Approved, until something of it came, it was given up, or it is overdue.
+            or (
+                open_suggestions.status = 'approved'
+                and not exists (
+                    select from purchasing.lines_so_far as lines
+                    where
+                        lines.suggestion_id = open_suggestions.suggestion_id
+                        and (lines.outstanding < lines.quantity or lines.is_past_its_day)
+                )
+            )
+        )
     order by open_suggestions.status
     limit 1
 ) as suggestions on true

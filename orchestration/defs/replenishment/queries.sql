@@ -98,7 +98,8 @@ left join planning.policies
         and planned.site_id = policies.site_id
 
 -- name: stock_and_policy
--- What there is at the position that this refresh read to, beside what there should be.
+-- What there is at the position that this refresh read to, and what was on order at that position,
+-- beside what there should be.
 select
     policies.product_id,
     policies.site_id,
@@ -117,12 +118,17 @@ select
     planned.on_hand_selling,
     planned.on_hand_behind,
     planned.reserved,
+    coalesce(on_order.units, 0)::bigint as on_order,
     newest.mean
 from planning.policies
 inner join marts.mart_planned_products as planned
     on
         policies.product_id = planned.product_id
         and policies.site_id = planned.site_id
+left join purchasing.on_order_at(%(to_position)s) as on_order
+    on
+        policies.product_id = on_order.product_id
+        and policies.site_id = on_order.site_id
 cross join lateral (
     select forecasts.mean
     from planning.forecasts
@@ -134,17 +140,19 @@ cross join lateral (
 ) as newest
 where
     planned.on_hand_selling + planned.on_hand_behind - planned.reserved
-    <= policies.reorder_point
+    + coalesce(on_order.units, 0) <= policies.reorder_point
 
 -- name: open_suggestions
--- Locked, so that an approval waits for the plan, or the plan for the approval.
+-- Locked, so that an approval waits for the plan, or the plan for the approval; in the order in
+-- which approvals lock them.
 select
     suggestion_id,
     product_id,
     site_id,
     quantity
 from planning.suggestions
-where status = 'open' and kind = 'purchase'
+where status in ('open', 'dismissed') and kind = 'purchase'
+order by suggestion_id
 for update
 
 -- name: open_suggestion
@@ -159,10 +167,14 @@ values (
 )
 
 -- name: revise_suggestion
--- The quantity that people saw moved: a new version, so that an old approval is answered.
+-- The quantity that people saw moved: a new version, so that an old approval is answered. What was
+-- dismissed is open again, since its reason changed.
 update planning.suggestions
 set
     version = version + 1,
+    status = 'open',
+    closed_at = null,
+    dismissed_because = null,
     supplier_id = %(supplier_id)s,
     quantity = %(quantity)s,
     priority = %(priority)s,
@@ -220,29 +232,42 @@ cross join lateral (
 where suggestions.status = 'open'
 
 -- name: needs_without_a_line
--- At or below s, and yet neither suggested nor approved; and lines for which there is no need.
+-- At or below s with all that was on order at the position of the newest plan, and yet neither
+-- suggested nor turned down.
+with needs as (
+    select
+        policies.product_id,
+        policies.site_id
+    from planning.policies
+    inner join marts.mart_planned_products as planned
+        on
+            policies.product_id = planned.product_id
+            and policies.site_id = planned.site_id
+    left join purchasing.on_order_at(
+        (
+            select refreshes.to_position
+            from planning.refreshes
+            order by refreshes.refresh_id desc
+            limit 1
+        )
+    ) as on_order
+        on
+            policies.product_id = on_order.product_id
+            and policies.site_id = on_order.site_id
+    where
+        planned.on_hand_selling + planned.on_hand_behind - planned.reserved
+        + coalesce(on_order.units, 0) <= policies.reorder_point
+)
+
 select
+    count(*) as needs,
     count(*) filter (
-        where planned.on_hand_selling + planned.on_hand_behind - planned.reserved
-        <= policies.reorder_point
-    ) as needs,
-    count(*) filter (
-        where planned.on_hand_selling + planned.on_hand_behind - planned.reserved
-        <= policies.reorder_point
-        and live.product_id is null
+        where not exists (
+            select from planning.suggestions
+            where
+                suggestions.product_id = needs.product_id
+                and suggestions.site_id = needs.site_id
+                and suggestions.status in ('open', 'dismissed')
+        )
     ) as without_a_line
-from planning.policies
-inner join marts.mart_planned_products as planned
-    on
-        policies.product_id = planned.product_id
-        and policies.site_id = planned.site_id
-left join (
-    select distinct
-        suggestions.product_id,
-        suggestions.site_id
-    from planning.suggestions
-    where suggestions.status in ('open', 'approved')
-) as live
-    on
-        policies.product_id = live.product_id
-        and policies.site_id = live.site_id
+from needs

@@ -19,7 +19,7 @@ from orchestration.planning.replenishment import (
     is_worth_a_change,
     suggest,
 )
-from orchestration.refresh import read_refresh
+from orchestration.refresh import Refresh, read_refresh
 from orchestration.resources import Database
 
 _QUERIES = load_queries(__file__)
@@ -47,6 +47,7 @@ class _Need:
     on_hand_selling: int
     on_hand_behind: int
     reserved: int
+    on_order: int
     mean: list[float]
 
     @property
@@ -72,6 +73,7 @@ class _Need:
             on_hand_selling=self.on_hand_selling,
             on_hand_behind=self.on_hand_behind,
             reserved=self.reserved,
+            on_order=self.on_order,
         )
 
 
@@ -93,7 +95,8 @@ class _Changes:
     description=(
         "One open line for each product and site whose inventory position is at or below its "
         "reorder point, with the whole arithmetic. Its version moves only when the quantity moves "
-        "by a pack or a tenth; it closes when the need is gone."
+        "by a pack or a tenth; it closes when the need is gone. What was dismissed stays so until "
+        "then."
     ),
 )
 def suggestions(
@@ -102,7 +105,7 @@ def suggestions(
     """Read stock and policies, suggest, and write only what differs from what is shown."""
     refresh = read_refresh(context, database)
     with database.connect() as connection:
-        changes = _plan(connection, refresh.refresh_id)
+        changes = _plan(connection, refresh)
         by_priority = connection.execute(_QUERIES.plan_by_priority.text).fetchall()
     lines = "\n".join(f"| {' | '.join(str(value) for value in row)} |" for row in by_priority)
     return dg.MaterializeResult(
@@ -120,7 +123,7 @@ def suggestions(
     )
 
 
-def _plan(connection: Connection, refresh_id: int) -> _Changes:
+def _plan(connection: Connection, refresh: Refresh) -> _Changes:
     shown: dict[tuple[int, int], tuple[UUID, int]] = {
         (product_id, site_id): (suggestion_id, quantity)
         for suggestion_id, product_id, site_id, quantity in connection.execute(
@@ -128,7 +131,8 @@ def _plan(connection: Connection, refresh_id: int) -> _Changes:
         )
     }
     with connection.cursor(row_factory=class_row(_Need)) as cursor:
-        needs = cursor.execute(_QUERIES.stock_and_policy.text).fetchall()
+        at = {"to_position": refresh.to_position}
+        needs = cursor.execute(_QUERIES.stock_and_policy.text, at).fetchall()
     opened, revised = [], []
     changes = _Changes(needs=len(needs))
     for need in needs:
@@ -138,7 +142,7 @@ def _plan(connection: Connection, refresh_id: int) -> _Changes:
         if line is None:
             continue
         before = shown.pop((need.product_id, need.site_id), None)
-        values = _values(need, line, refresh_id)
+        values = _values(need, line, refresh.refresh_id)
         if before is None:
             opened.append(values)
         elif is_worth_a_change(shown=before[1], wanted=line.quantity, pack_size=need.pack_size):
@@ -185,7 +189,7 @@ def every_line_orders_up_to_its_level(database: Database) -> dg.AssetCheckResult
 
 @dg.asset_check(asset=_KEY, description="Whatever is at or below its reorder point has a line.")
 def every_need_has_a_line(database: Database) -> dg.AssetCheckResult:
-    """Open or approved; a need that nobody is told of is a shelf that stays empty."""
+    """Open or dismissed; a need that nobody is told of is a shelf that stays empty."""
     with database.connect() as connection:
         needs, without = connection.execute(_QUERIES.needs_without_a_line.text).fetchone() or (0, 0)
     return dg.AssetCheckResult(

@@ -1,0 +1,182 @@
+"""Approvals of the plan, and purchase orders under /v1/purchase-orders."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.deps import Connection, Manager, Reader, ReadingConnection
+from api.pagination import Page, Paging, page_of
+from api.purchasing import approving, orders
+from api.purchasing.order_schemas import (
+    ApprovalResults,
+    Approvals,
+    Dismissal,
+    Ending,
+    LineChange,
+    LineNumber,
+    OrderChange,
+    OrderQuestion,
+    PurchaseOrder,
+    SuggestionLife,
+    WholePurchaseOrder,
+)
+from api.text import SoughtCode
+from api.versions import IfMatch, versions_of
+
+router = APIRouter(prefix="/v1", tags=["purchase orders"])
+
+Number = Annotated[SoughtCode, Path(description="as in PO-000001")]
+_STATE: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The plan or the order has moved on"}
+}
+_EDITED: dict[int | str, dict[str, Any]] = {
+    **_STATE,
+    412: {"description": "It changed since it was read"},
+    428: {"description": "Without If-Match"},
+}
+_ORDER = "/purchase-orders/{number}"
+
+
+@router.post("/restock-plan/approve")
+async def approve(asked: Approvals, connection: Connection, actor: Manager) -> ApprovalResults:
+    """Order lines of the plan: each goes into the draft for its supplier and site, once."""
+    return ApprovalResults(results=await approving.approve(connection, asked.lines, actor=actor))
+
+
+@router.get("/restock-plan/{suggestion_id}")
+async def get_suggestion(
+    suggestion_id: UUID, connection: ReadingConnection, actor: Reader
+) -> SuggestionLife:
+    """Where one line of the plan stands: proposed, approved, ordered, received, dismissed."""
+    return await approving.read_life(connection, suggestion_id, sites=actor.sites)
+
+
+@router.post("/restock-plan/{suggestion_id}/dismiss", responses=_STATE)
+async def dismiss(
+    suggestion_id: UUID, asked: Dismissal, connection: Connection, actor: Manager
+) -> SuggestionLife:
+    """Turn a line down until its reason changes."""
+    return await approving.dismiss(
+        connection, suggestion_id, version=asked.version, reason=asked.reason, actor=actor
+    )
+
+
+@router.get("/purchase-orders")
+async def list_orders(
+    connection: ReadingConnection, actor: Reader, asked: Annotated[OrderQuestion, Query()]
+) -> Page[PurchaseOrder]:
+    """Purchase orders, the newest first."""
+    after = Paging(asked.limit, asked.cursor).after(int)
+    found = await orders.list_orders(
+        connection, asked, before=after[0] if after is not None else None, sites=actor.sites
+    )
+    shown, next_cursor = page_of(found, asked.limit, lambda numbered: (numbered[0],))
+    return Page(items=[order for _, order in shown], next_cursor=next_cursor)
+
+
+@router.get(_ORDER)
+async def get_order(
+    number: Number, connection: ReadingConnection, actor: Reader, response: Response
+) -> WholePurchaseOrder:
+    """One order, with its lines and receipts."""
+    return _tagged(response, await orders.read_order(connection, number, sites=actor.sites))
+
+
+@router.patch(_ORDER, responses=_EDITED)
+async def change_order(
+    number: Number,
+    change: OrderChange,
+    connection: Connection,
+    actor: Manager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WholePurchaseOrder:
+    """Say when it comes: an overdue order that is still coming is on order again."""
+    changed = await orders.expect(
+        connection, number, change.expected_on, versions=versions_of(if_match), actor=actor
+    )
+    return _tagged(response, changed)
+
+
+@router.patch(_ORDER + "/lines/{line}", responses=_EDITED)
+async def change_line(
+    number: Number,
+    line: LineNumber,
+    change: LineChange,
+    connection: Connection,
+    actor: Manager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WholePurchaseOrder:
+    """Order another quantity, while it is a draft."""
+    changed = await orders.set_quantity(
+        connection, number, line, change.quantity, versions=versions_of(if_match), actor=actor
+    )
+    return _tagged(response, changed)
+
+
+@router.post(_ORDER + "/lines/{line}/close", responses=_EDITED)
+async def close_line(
+    number: Number,
+    line: LineNumber,
+    connection: Connection,
+    actor: Manager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WholePurchaseOrder:
+    """Take a line out of a draft, or wait no longer for the rest of it."""
+    closed = await orders.close_line(
+        connection, number, line, versions=versions_of(if_match), actor=actor
+    )
+    return _tagged(response, closed)
+
+
+@router.post(_ORDER + "/cancel", responses=_EDITED)
+async def cancel(
+    number: Number,
+    asked: Ending,
+    connection: Connection,
+    actor: Manager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WholePurchaseOrder:
+    """End an order of which nothing came."""
+    cancelled = await orders.cancel(
+        connection, number, reason=asked.reason, versions=versions_of(if_match), actor=actor
+    )
+    return _tagged(response, cancelled)
+
+
+@router.post(_ORDER + "/close", responses=_EDITED)
+async def close(
+    number: Number,
+    asked: Ending,
+    connection: Connection,
+    actor: Manager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WholePurchaseOrder:
+    """End an order short: what has not come by now is not waited for."""
+    closed = await orders.close(
+        connection, number, reason=asked.reason, versions=versions_of(if_match), actor=actor
+    )
+    return _tagged(response, closed)
+
+
+@router.post(_ORDER + "/send", responses=_EDITED)
+async def send(
+    number: Number,
+    connection: Connection,
+    actor: Manager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WholePurchaseOrder:
+    """Say that the supplier has it."""
+    sent = await orders.send(connection, number, versions=versions_of(if_match), actor=actor)
+    return _tagged(response, sent)
+
+
+def _tagged(response: Response, order: WholePurchaseOrder) -> WholePurchaseOrder:
+    response.headers["ETag"] = f'"{order.version}"'
+    return order
