@@ -8,7 +8,8 @@ to parstock_orchestration;
 -- The API
 grant select on parstock.migrations to parstock_api, parstock_orchestration;
 grant select, insert, update on all tables in schema catalog to parstock_api;
-grant delete on table catalog.packs, catalog.barcodes, catalog.par_levels, catalog.images
+grant delete on table catalog.packs, catalog.barcodes, catalog.par_levels, catalog.images,
+catalog.calendar_events
 to parstock_api;
 grant delete on table catalog.import_mappings to parstock_api;
 revoke update on table catalog.recipes, catalog.recipe_components from parstock_api;

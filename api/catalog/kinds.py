@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.catalog.schemas import (
     Barcode,
+    CalendarEvent,
     Gtin,
     KeptBarcode,
+    KeptCalendarEvent,
     KeptLocation,
     KeptPack,
     KeptParLevel,
@@ -175,4 +177,15 @@ PAR_LEVELS = Kind(
     wrong=parts.wrong_par_levels,
     delete=parts.delete_par_levels,
     **_statements("par_levels", said_in=parts),
+)
+CALENDAR_EVENTS = Kind(
+    name="calendar_event",
+    row=CalendarEvent,
+    kept=KeptCalendarEvent,
+    key=("site", "code"),
+    filters=("search", "kind", "sku", "category"),
+    belongs_to_a_site=True,
+    wrong=parts.wrong_calendar_events,
+    delete=parts.delete_calendar_events,
+    **_statements("calendar_events", said_in=parts),
 )

@@ -206,6 +206,114 @@ where
     and locations.code = any(%(location)s::text[])
     and products.sku = any(%(sku)s::text[])
 
+-- name: list_calendar_events
+select
+    sites.code as site,
+    calendar_events.code,
+    calendar_events.name,
+    calendar_events.kind,
+    calendar_events.first_day,
+    calendar_events.last_day,
+    products.sku,
+    calendar_events.category,
+    calendar_events.effect_percent,
+    calendar_events.version
+from catalog.calendar_events
+inner join catalog.sites on calendar_events.site_id = sites.site_id
+left join catalog.products on calendar_events.product_id = products.product_id
+where
+    (%(site)s::text[] is null or sites.code = any(%(site)s))
+    and (%(code)s::text[] is null or calendar_events.code = any(%(code)s))
+    and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+    and (
+        %(after)s::text[] is null
+        or (sites.code, calendar_events.code) > ((%(after)s)[1], (%(after)s)[2])
+    )
+    and (%(kind)s::text is null or calendar_events.kind = %(kind)s)
+    and (%(sku)s::text is null or products.sku = %(sku)s)
+    and (%(category)s::text is null or calendar_events.category = %(category)s)
+    and catalog.is_found(%(search)s::text, calendar_events.code, calendar_events.name)
+order by sites.code, calendar_events.code
+limit %(limit)s::int
+
+-- name: lock_calendar_events
+select from catalog.calendar_events
+inner join catalog.sites on calendar_events.site_id = sites.site_id
+where
+    sites.code = any(%(site)s::text[])
+    and calendar_events.code = any(%(code)s::text[])
+order by calendar_events.site_id, calendar_events.code
+for no key update of calendar_events
+
+-- name: upsert_calendar_events
+insert into catalog.calendar_events (
+    site_id, code, name, kind, first_day, last_day, product_id, category, effect_percent
+)
+select
+    sites.site_id,
+    given.code,
+    given.name,
+    given.kind,
+    given.first_day,
+    given.last_day,
+    products.product_id,
+    given.category,
+    given.effect_percent
+from jsonb_to_recordset(%(rows)s::jsonb) as given (
+    site text, code text, name text, kind text, first_day date, last_day date,
+    sku text, category text, effect_percent int
+)
+inner join catalog.sites on given.site = sites.code
+left join catalog.products on given.sku = products.sku
+order by sites.site_id, given.code
+on conflict (site_id, code) do update
+set
+    name = excluded.name,
+    kind = excluded.kind,
+    first_day = excluded.first_day,
+    last_day = excluded.last_day,
+    product_id = excluded.product_id,
+    category = excluded.category,
+    effect_percent = excluded.effect_percent
+where %(overwrites)s::boolean
+returning code
+
+-- name: wrong_calendar_events
+-- What these rows name and is not there. An unknown product would make it one of the whole site.
+with given as (
+    select given.*
+    from jsonb_to_recordset(%(rows)s::jsonb)
+        as given (site text, code text, sku text)
+)
+
+select
+    given.site,
+    given.code,
+    'site' as field,
+    'unknown' as reason,
+    given.site as named
+from given
+where not exists (
+    select from catalog.sites
+    where
+        sites.code = given.site
+        and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+)
+union all
+select given.site, given.code, 'sku', 'unknown', given.sku
+from given
+where
+    given.sku is not null
+    and not exists (select from catalog.products where products.sku = given.sku)
+
+-- name: delete_calendar_events
+delete from catalog.calendar_events
+using catalog.sites
+where
+    calendar_events.site_id = sites.site_id
+    and sites.code = any(%(site)s::text[])
+    and calendar_events.code = any(%(code)s::text[])
+
 -- name: find_recipes
 -- The newest of each product, those without components apart: they are kits no longer.
 select

@@ -27,7 +27,13 @@ where %(overwrites)s::boolean
 returning code
 
 -- name: list_sites
-select sites.code, sites.name, sites.time_zone, sites.is_simulated, sites.version
+select
+    sites.code,
+    sites.name,
+    sites.time_zone,
+    sites.country,
+    sites.is_simulated,
+    sites.version
 from catalog.sites
 where
     (%(code)s::text[] is null or sites.code = any(%(code)s))
@@ -45,13 +51,23 @@ for no key update
 
 -- name: upsert_sites
 -- Whether a site is simulated is said when it is made.
-insert into catalog.sites (code, name, time_zone, is_simulated)
-select given.code, given.name, given.time_zone, coalesce(given.is_simulated, false)
+insert into catalog.sites (code, name, time_zone, country, is_simulated)
+select
+    given.code,
+    given.name,
+    given.time_zone,
+    given.country,
+    coalesce(given.is_simulated, false)
 from jsonb_to_recordset(%(rows)s::jsonb)
-    as given (code text, name text, time_zone text, is_simulated boolean)
+    as given (
+        code text, name text, time_zone text, country text, is_simulated boolean
+    )
 order by given.code
 on conflict (code) do update
-set name = excluded.name, time_zone = excluded.time_zone
+set
+    name = excluded.name,
+    time_zone = excluded.time_zone,
+    country = excluded.country
 where %(overwrites)s::boolean
 returning code
 

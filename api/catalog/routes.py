@@ -10,6 +10,7 @@ from api.catalog.batch import upsert_each
 from api.catalog.etags import IfMatch, tag, versions_of
 from api.catalog.kinds import (
     BARCODES,
+    CALENDAR_EVENTS,
     LOCATIONS,
     PACKS,
     PAR_LEVELS,
@@ -232,6 +233,7 @@ for _kind, _collection, _item in (
     (BARCODES, "/barcodes", "/barcodes/{code}"),
     (PACKS, "/packs", "/products/{sku}/packs/{pack}"),
     (PAR_LEVELS, "/par-levels", "/locations/{location}/par-levels/{sku}"),
+    (CALENDAR_EVENTS, "/calendar-events", "/sites/{site}/calendar-events/{code}"),
 ):
     _add_reading(_kind, _collection, _item)
     _add_making(_kind, _collection, _item)

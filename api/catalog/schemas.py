@@ -1,6 +1,6 @@
 """Master data as the API takes and gives it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.catalog.barcodes import BarcodeError, gln, gtin_14
+from api.catalog.countries import is_known
 from api.text import Name, NewCode, ShortText, SoughtCode
 
 # The greatest whole number that every JSON reader keeps exactly.
@@ -34,6 +35,14 @@ def _known_time_zone(value: str) -> str:
     if value not in known_time_zones():
         raise PydanticCustomError(
             "time_zone", "Expected the name of a time zone, as in Europe/Berlin"
+        )
+    return value
+
+
+def _known_country(value: str) -> str:
+    if not is_known(value):
+        raise PydanticCustomError(
+            "country", "Expected a country whose holidays are known, as in DE or DE-BE"
         )
     return value
 
@@ -68,11 +77,19 @@ PackUnits = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 Capacity = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 TimeZone = Annotated[str, StringConstraints(max_length=100), AfterValidator(_known_time_zone)]
+Country = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"),
+    AfterValidator(_known_country),
+]
 Kind = Annotated[SoughtCode, BeforeValidator(_normal_kind)]
 Metering = Literal["metered", "periodic"]
 Gtin = Annotated[str, StringConstraints(max_length=14), AfterValidator(_gtin_14)]
 Gln = Annotated[str, StringConstraints(max_length=13), AfterValidator(_gln)]
 Units = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+Percent = Annotated[int, Field(strict=True, ge=-100, le=1000)]
+CalendarKind = Literal["closure", "promotion", "price_change", "event"]
+_LONGEST_EVENT = timedelta(days=366)
 BaseUnit = Literal["each", "g", "ml"]
 Status = Literal["planned", "active", "phasing_out", "discontinued"]
 Options = Annotated[
@@ -98,6 +115,9 @@ class Site(_Row):
     code: NewCode
     name: Name
     time_zone: TimeZone = "UTC"
+    country: Country | None = Field(
+        default=None, description="ISO 3166, as in DE or DE-BE: whose public holidays it keeps."
+    )
 
 
 class Location(_Row):
@@ -196,6 +216,40 @@ class ParLevel(_Row):
         return value
 
 
+class CalendarEvent(_Row):
+    """What is known beforehand of some days at a site; the last day is one of them."""
+
+    site: SoughtCode
+    code: NewCode
+    name: Name
+    kind: CalendarKind
+    first_day: date
+    last_day: date
+    sku: SoughtCode | None = Field(default=None, description="Only of this product.")
+    category: ShortText | None = Field(default=None, description="Only of this category.")
+    effect_percent: Percent | None = Field(
+        default=None,
+        description="How demand differs, 40 for +40 %; left out, its past days teach it.",
+    )
+
+    @field_validator("last_day")
+    @classmethod
+    def _ends_after_it_begins(cls, value: date, given: ValidationInfo) -> date:
+        first = given.data.get("first_day", value)
+        if not timedelta() <= value - first <= _LONGEST_EVENT:
+            raise PydanticCustomError("last_day", "Expected a day within a year of the first day")
+        return value
+
+    @field_validator("sku", "category", "effect_percent")
+    @classmethod
+    def _fits_its_kind(cls, value: Any, given: ValidationInfo) -> Any:
+        if value is not None and given.data.get("kind") == "closure":
+            raise PydanticCustomError("closure", "A closure is of the whole site, without effect")
+        if value is not None and given.field_name == "category" and given.data.get("sku"):
+            raise PydanticCustomError("about_one_thing", "Expected a product or a category")
+        return value
+
+
 class KitComponent(_Row):
     """So many base units of a product in one kit."""
 
@@ -247,6 +301,10 @@ class KeptBarcode(Barcode):
 
 
 class KeptParLevel(ParLevel):
+    version: int
+
+
+class KeptCalendarEvent(CalendarEvent):
     version: int
 
 

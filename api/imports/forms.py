@@ -43,7 +43,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "parent",
         "gln",
     ),
-    "sites": ("code", "name", "time_zone"),
+    "sites": ("code", "name", "time_zone", "country"),
     "packs": ("sku", "pack", "units"),
     "barcodes": ("code", "sku", "pack"),
     "par-levels": ("location", "sku", "par", "minimum"),
@@ -64,6 +64,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 _BEFORE: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("products", COLUMNS["products"][:11]),
     ("locations", COLUMNS["locations"][:9]),
+    ("sites", COLUMNS["sites"][:3]),
     ("opening-stock", COLUMNS["opening-stock"][:4]),
     ("counts", COLUMNS["counts"][:4]),
 )

@@ -147,6 +147,7 @@ _SITES = Masters(
         field("code", "code", "site sitecode store storecode shop branch id"),
         field("name", "text", "sitename storename shopname title"),
         field("time_zone", "code", "timezone zone tz"),
+        field("country", "code", "countrycode region holidays"),
     ),
     tells=frozenset({"time_zone"}),
     stem=re.compile(r"sites|stores|shops|branches"),

@@ -222,7 +222,8 @@ where inventory_events.event_id = any(%(event_ids)s::uuid[])
 select
     sites.code,
     sites.name,
-    sites.time_zone
+    sites.time_zone,
+    sites.country
 from catalog.sites
 where %(codes)s::text[] is null or sites.code = any(%(codes)s::text[])
 order by sites.code collate "C" -- noqa: RF03

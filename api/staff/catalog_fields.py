@@ -22,7 +22,7 @@ class Field:
 
     name: str
     label: str
-    kind: Literal["text", "number", "money", "day", "yes_no", "lines"] = "text"
+    kind: Literal["text", "number", "signed", "money", "day", "yes_no", "lines"] = "text"
     hint: str = ""
     required: bool = False
     choices: Choices = ()
@@ -82,6 +82,8 @@ def read(field: Field, text: str, currency: str | None) -> Any:
     match field.kind:
         case "number":
             return _whole(text)
+        case "signed":
+            return _signed(text)
         case "money":
             return _minor_units(text, currency)
         case "day":
@@ -99,6 +101,14 @@ def _whole(text: str) -> int:
     if number is None:
         raise NotRead("Give a whole number, for example 3.")
     return number
+
+
+def _signed(text: str) -> int:
+    bare = text.removesuffix("%").strip()
+    size = whole_number(bare.lstrip("+-"))
+    if size is None or len(bare) - len(bare.lstrip("+-")) > 1:
+        raise NotRead("Give a whole number, for example 40 or -20.")
+    return -size if bare.startswith("-") else size
 
 
 def _minor_units(text: str, currency: str | None) -> int:
@@ -217,6 +227,11 @@ SITES = Master(
             required=True,
             source="time_zones",
         ),
+        Field(
+            name="country",
+            label="Country",
+            hint="Whose public holidays it keeps: two letters, with its part, as in DE-BE.",
+        ),
     ),
 )
 PLACES = Master(
@@ -289,5 +304,37 @@ PAR_LEVELS = Master(
         Field(name="minimum", label="Short below", kind="number", required=True),
     ),
 )
-MASTERS = (PRODUCTS, SUPPLIERS, SITES, PLACES, PACKS, BARCODES, PAR_LEVELS)
+CALENDAR_EVENTS = Master(
+    kinds.CALENDAR_EVENTS,
+    "calendar",
+    "Calendar event",
+    "Calendar",
+    (
+        Field(name="site", label="Site", required=True, source="sites"),
+        Field(name="code", label="Code", hint="As in fair-2026.", required=True),
+        Field(name="name", label="Name", hint="As in Convention next door.", required=True),
+        Field(
+            name="kind",
+            label="What it is",
+            required=True,
+            choices=(
+                ("event", "Event"),
+                ("promotion", "Promotion"),
+                ("price_change", "Price change"),
+                ("closure", "Closed"),
+            ),
+        ),
+        Field(name="first_day", label="First day", kind="day", required=True),
+        Field(name="last_day", label="Last day", kind="day", required=True),
+        Field(name="sku", label="SKU of the product", hint="Empty: everything."),
+        Field(name="category", label="Category", hint="Empty: everything."),
+        Field(
+            name="effect_percent",
+            label="Demand differs by, in percent",
+            kind="signed",
+            hint="As in 40 or -20. Empty: learned from such days.",
+        ),
+    ),
+)
+MASTERS = (PRODUCTS, SUPPLIERS, SITES, PLACES, PACKS, BARCODES, PAR_LEVELS, CALENDAR_EVENTS)
 BY_ENTITY: Mapping[str, Master] = {master.kind.name: master for master in MASTERS}

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.catalog import service
 from api.catalog.kinds import Kind
-from api.catalog.schemas import KeptLocation, KeptProduct, known_time_zones
+from api.catalog.schemas import KeptCalendarEvent, KeptLocation, KeptProduct, known_time_zones
 from api.database import DatabaseConnection
 from api.deps import Role, Sites
 from api.staff import catalog_fields as fields
@@ -68,6 +68,8 @@ def listed(master: Master, row: Any) -> ListedRow:
             return ListedRow(row.pack, where, f"{row.units:,} units of {row.sku}")
         case "barcodes":
             return ListedRow(row.code, where, f"{row.sku}, {row.pack or 'one unit'}")
+        case "calendar":
+            return _calendar_event(row, where)
         case _:
             levels = f"fill up to {row.par:,}, short below {row.minimum:,}"
             return ListedRow(f"{row.sku} at {row.location}", where, levels)
@@ -89,6 +91,18 @@ def _place(row: KeptLocation, where: str, depth: int = 0) -> ListedRow:
         told.append(f"from {row.refilled_from}")
     chip = "sells" if row.selling else ""
     return ListedRow(row.name or row.code, where, " · ".join(told), chip, depth)
+
+
+def _calendar_event(row: KeptCalendarEvent, where: str) -> ListedRow:
+    days = str(row.first_day)
+    if row.last_day != row.first_day:
+        days = f"{days} to {row.last_day}"
+    told = [row.site, days, row.sku or row.category or "everything"]
+    if row.effect_percent is not None:
+        told.append(f"{row.effect_percent:+d} %")
+    kinds = fields.CALENDAR_EVENTS.field("kind")
+    chip = named(row.kind, kinds.choices) if kinds else ""
+    return ListedRow(row.name, where, " · ".join(told), chip)
 
 
 def tree(places: Sequence[KeptLocation]) -> list[ListedRow]:
@@ -130,7 +144,14 @@ async def parts_of(
                 inside = replace(inside, add=add)
             return [levels, replace(inside, title="Places that stand in it")]
         case "sites":
-            return [await _places_of(connection, shell, row.code)]
+            events = await _part(
+                connection,
+                shell,
+                fields.CALENDAR_EVENTS,
+                {"site": row.code},
+                empty="Nothing is known of its days.",
+            )
+            return [await _places_of(connection, shell, row.code), events]
         case _:
             return []
 

@@ -54,9 +54,15 @@ GET /catalog/barcodes                            read
 GET /catalog/barcodes/{code}                     read
 POST /catalog/barcodes/{code}                    manage every site
 POST /catalog/barcodes/{code}/delete             manage every site
+GET /catalog/calendar                            read
+GET /catalog/calendar/{site}/{code}              read
+POST /catalog/calendar/{site}/{code}             manage
+POST /catalog/calendar/{site}/{code}/delete      manage
 GET /catalog/changes                             manage every site
 GET /catalog/new/barcodes                        manage every site
 POST /catalog/new/barcodes                       manage every site
+GET /catalog/new/calendar                        manage
+POST /catalog/new/calendar                       manage
 GET /catalog/new/packs                           manage every site
 POST /catalog/new/packs                          manage every site
 GET /catalog/new/par-levels                      manage
@@ -122,6 +128,9 @@ DELETE /v1/barcodes/{code}                       manage every site
 GET /v1/barcodes/{code}                          read
 PATCH /v1/barcodes/{code}                        manage every site
 PUT /v1/barcodes/{code}                          manage every site
+GET /v1/calendar-events                          read
+POST /v1/calendar-events                         manage
+POST /v1/calendar-events/batch                   manage
 GET /v1/changes                                  manage every site
 GET /v1/count-requests                           read
 GET /v1/count-sessions                           read
@@ -220,6 +229,10 @@ POST /v1/sites/batch                             manage every site
 GET /v1/sites/{code}                             read
 PATCH /v1/sites/{code}                           manage every site
 PUT /v1/sites/{code}                             manage every site
+DELETE /v1/sites/{site}/calendar-events/{code}   manage
+GET /v1/sites/{site}/calendar-events/{code}      read
+PATCH /v1/sites/{site}/calendar-events/{code}    manage
+PUT /v1/sites/{site}/calendar-events/{code}      manage
 GET /v1/stock-levels                             read
 GET /v1/summary                                  read
 GET /v1/suppliers                                read

@@ -75,7 +75,7 @@ SUPPLIER = {"code": "toys", "name": "Toys Ltd"}
                 "options": {},
             },
         ),
-        ("sites", SITE, {**SITE, "time_zone": "UTC", "is_simulated": False}),
+        ("sites", SITE, {**SITE, "time_zone": "UTC", "country": None, "is_simulated": False}),
         (
             "locations",
             LOCATION,

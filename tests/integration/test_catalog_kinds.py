@@ -59,6 +59,18 @@ def changes(api: httpx.Client, **filters: Any) -> list[dict[str, Any]]:
         ("/v1/barcodes/96385074", {"sku": BEAR}, {"sku": "DUCK"}),
         (f"/v1/products/{BEAR}/packs/put", {"units": 6}, {"units": 12}),
         (f"/v1/locations/{BACK}/par-levels/{BEAR}", {"par": 9}, {"par": 9, "minimum": 2}),
+        (
+            "/v1/sites/near/calendar-events/fair",
+            {"name": "Fair", "kind": "event", "first_day": "2026-06-12", "last_day": "2026-06-14"},
+            {
+                "name": "Fair",
+                "kind": "promotion",
+                "first_day": "2026-06-12",
+                "last_day": "2026-06-12",
+                "sku": BEAR,
+                "effect_percent": 40,
+            },
+        ),
     ],
 )
 def test_a_put_makes_and_replaces_the_version_that_was_read(
@@ -351,3 +363,39 @@ def test_of_two_that_make_one_code_at_once_one_is_told_of_the_other(api: httpx.C
     assert first == 201
     assert set(others) <= {409, 428}
     assert api.get("/v1/suppliers/race").headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"last_day": "2026-06-11"}, "#/last_day"),
+        ({"last_day": "2028-06-11"}, "#/last_day"),
+        ({"kind": "closure", "effect_percent": 10}, "#/effect_percent"),
+        ({"sku": "DUCK", "category": "toys"}, "#/category"),
+        ({"sku": "NOBODY"}, "#/sku"),
+        ({"site": "nowhere"}, "#/site"),
+        ({"effect_percent": -101}, "#/effect_percent"),
+    ],
+)
+def test_what_cannot_be_known_of_days_is_refused(
+    api: httpx.Client, wrong: dict[str, Any], pointer: str
+) -> None:
+    fair = {
+        "site": "near",
+        "code": "wrong",
+        "name": "Fair",
+        "kind": "event",
+        "first_day": "2026-06-12",
+        "last_day": "2026-06-12",
+    }
+    answer = api.post("/v1/calendar-events", json={**fair, **wrong})
+    assert answer.status_code == 422
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+    assert api.get("/v1/sites/near/calendar-events/wrong").status_code == 404
+
+
+def test_a_country_is_one_whose_holidays_are_known(api: httpx.Client) -> None:
+    made(api, "/v1/sites", code="spree", name="Spree", country="DE-BE")
+    for unknown in ("ZZ", "DE-XX", "Germany"):
+        assert patch(api, "/v1/sites/spree", country=unknown).status_code == 422
+    assert patch(api, "/v1/sites/spree", country=None).json()["country"] is None

@@ -283,6 +283,25 @@ def test_a_role_for_one_site_changes_its_own_places(api: httpx.Client, far: http
     assert api.get(f"/v1/locations/{BACK}").json()["kind"] == "back_room"
 
 
+def test_a_role_for_one_site_knows_and_changes_its_own_days(
+    api: httpx.Client, far: httpx.Client
+) -> None:
+    fair = {"name": "Fair", "kind": "event", "first_day": "2026-06-12", "last_day": "2026-06-12"}
+    near_fair, far_fair = (f"/v1/sites/{site}/calendar-events/fair" for site in ("near", "far"))
+    assert api.put(near_fair, json=fair).status_code == 201
+    assert far.put(far_fair, json={**fair, "name": "Ours"}).status_code == 201
+    assert [row["name"] for row in far.get("/v1/calendar-events").json()["items"]] == ["Ours"]
+    assert far.get(near_fair).status_code == 404
+    anything = {"If-Match": "*"}
+    assert far.patch(near_fair, json={"name": "x"}, headers=anything).status_code == 404
+    assert far.put("/v1/sites/near/calendar-events/mine", json=fair).status_code == 422
+    rows = [{"site": "near", "code": "fair", **fair, "name": "x"}]
+    batch = far.post("/v1/calendar-events/batch", json={"rows": rows}).json()
+    assert [row["status"] for row in batch["rows"]] == ["refused"]
+    far.delete(near_fair)
+    assert api.get(near_fair).json()["name"] == "Fair"
+
+
 def test_what_every_site_shares_needs_a_role_for_every_site(far: httpx.Client) -> None:
     assert far.post("/v1/products", json={"sku": "X", "name": "x"}).status_code == 403
     assert far.post("/v1/sites", json={"code": "x", "name": "x"}).status_code == 403

@@ -227,6 +227,43 @@ async def approve_and_dismiss(
         await dismiss(connection, unwanted[0], version=unwanted[1], reason=None, actor=manager)
 
 
+_KNOWN = """
+insert into catalog.calendar_events
+(site_id, code, name, kind, first_day, last_day, category, effect_percent)
+select
+    sites.site_id, known.code, known.code, known.kind,
+    sites.today + known.days, sites.today + known.days, known.category, known.effect
+from marts.dim_sites as sites
+cross join (values
+    ('inventory', 'closure', 2, null, null),
+    ('fair', 'event', 3, null, 50)
+) as known (code, kind, days, category, effect)
+"""
+_SAID = """
+select product_id, mean, q0900 from planning.current_forecasts order by product_id
+"""
+
+
+def test_what_people_know_of_a_day_is_in_the_next_forecast(arcade: Arcade) -> None:
+    # given a plan, and then people who know of a closed day and of a fair that brings half more
+    arcade.refresh("full")
+    before = {row[0]: row for row in arcade.rows(_SAID)}
+    arcade.record(_KNOWN)
+    # when nothing was sold in between
+    arcade.refresh("incremental")
+    # then each forecast is issued anew: nothing on the closed day, half more on that of the fair
+    for product_id, mean, high in arcade.rows(_SAID):
+        _, usual, usually_high = before[product_id]
+        assert mean[2] == high[2] == 0
+        assert mean[3] == pytest.approx(1.5 * usual[3], abs=2e-4)
+        assert high[3] == pytest.approx(1.5 * usually_high[3], abs=2e-4)
+        assert [*mean[:2], *mean[4:]] == [*usual[:2], *usual[4:]]
+    # and when they think better of it, the forecast does, too
+    arcade.record("delete from catalog.calendar_events")
+    arcade.refresh("incremental")
+    assert {row[0]: row for row in arcade.rows(_SAID)} == before
+
+
 def test_a_run_started_by_hand_makes_a_full_refresh_of_its_own(arcade: Arcade) -> None:
     result = arcade.run("incremental", tags={})
     found = arcade.rows(

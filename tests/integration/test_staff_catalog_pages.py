@@ -171,6 +171,18 @@ def test_a_form_that_changes_nothing_makes_no_version(staff: Browser, shop: Smal
         ("packs", {"sku": BEAR, "pack": "case", "units": "24"}),
         ("barcodes", {"code": "4006381333931", "sku": BEAR}),
         ("par-levels", {"location": "CLAW-01", "sku": BEAR, "par": "30", "minimum": "5"}),
+        (
+            "calendar",
+            {
+                "site": "riverside",
+                "code": "fair",
+                "name": "Fair",
+                "kind": "event",
+                "first_day": "2026-06-12",
+                "last_day": "2026-06-14",
+                "effect_percent": "-20",
+            },
+        ),
     ],
 )
 def test_each_kind_is_made_once_and_read_back(

@@ -16,6 +16,12 @@ sites as (
 
 ),
 
+calendar_events as (
+
+    select * from {{ ref('stg_catalog__calendar_events') }}
+
+),
+
 days_with_events as (
 
     select
@@ -72,6 +78,23 @@ awake_days as (
 
 ),
 
+-- Where sales are not recorded only people know that a day was a closed one.
+closures as (
+
+    select distinct
+        calendar_events.site_id,
+        days.day::date as day
+    from calendar_events
+    cross join lateral
+        generate_series(
+            calendar_events.first_day::timestamp,
+            calendar_events.last_day::timestamp,
+            interval '1 day'
+        ) as days (day)
+    where calendar_events.kind = 'closure'
+
+),
+
 site_days as (
 
     select
@@ -80,10 +103,14 @@ site_days as (
         date_trunc('month', awake_days.day)::date as month,
         awake_days.day < clocks.today as is_over,
         awake_days.day >= clocks.today
-        or not clocks.records_sales
-        or coalesce(awake_days.sale_lines, 0) > 0 as is_open
+        or coalesce(awake_days.sale_lines, 0) > 0
+        or (not clocks.records_sales and closures.site_id is null) as is_open
     from awake_days
     inner join clocks on awake_days.site_id = clocks.site_id
+    left join closures
+        on
+            awake_days.site_id = closures.site_id
+            and awake_days.day = closures.day
     where awake_days.day <= clocks.today
 
 ),

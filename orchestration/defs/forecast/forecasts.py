@@ -1,7 +1,7 @@
 """planning.forecasts: what will be asked for, 28 days ahead, per product and site."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 import dagster as dg
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 
 from db.sql import load_queries
 from orchestration.defs.forecast.distributions import accuracy_to_json, totals_to_json
@@ -80,10 +81,11 @@ def _forecast(
     if not any(product.is_wanted for product in products):
         return None
     categories = {product.product_id: product.category for product in products}
-    history = read_history(connection, site_id=site_id, categories=categories)
-    if history is None or np.isnan(history.demand).all():
+    known = read_history(connection, site_id=site_id, categories=categories)
+    if known is None or np.isnan(known.usual.demand).all():
         return None
-    forecast = forecast_site(history)
+    history = known.usual
+    forecast = _on_known_days(forecast_site(history), known.ahead)
     wanted = np.flatnonzero([product.is_wanted for product in products])
     issued_at = datetime.now(UTC)
     mean, quantiles = np.round(forecast.mean, 4), np.round(forecast.quantiles, 4)
@@ -111,6 +113,15 @@ def _forecast(
         },
     )
     return _Said(history, forecast, len(wanted))
+
+
+def _on_known_days(usual: SiteForecast, factors: NDArray[np.float64]) -> SiteForecast:
+    """The forecast of usual days as it is for these: a closed day ahead expects nothing."""
+    return replace(
+        usual,
+        mean=usual.mean * factors,
+        quantiles=usual.quantiles * factors[:, :, np.newaxis],
+    )
 
 
 def _figures(said: list[_Said], *, planned: int) -> dict[str, Any]:

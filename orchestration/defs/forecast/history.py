@@ -1,15 +1,23 @@
 """The demand facts of one site, as the arrays that the forecast learns from."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
+from psycopg.rows import class_row
 
 from db.sql import load_queries
-from orchestration.planning.forecasting import SiteHistory
+from orchestration.planning.calendar import (
+    KnownEvent,
+    known_factors,
+    public_holidays,
+    without_known_effects,
+)
+from orchestration.planning.forecasting import HORIZON_DAYS, SiteHistory
 
 _QUERIES = load_queries(__file__)
 # A year, so that each weekday has met each season, and as much again as a forecast reaches.
@@ -35,21 +43,63 @@ _ROW = np.dtype(
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class KnownHistory:
+    """What was asked for as on usual days, and what is known of the days ahead.
+
+    ahead: factors, N products by HORIZON_DAYS; what a forecast of usual days is multiplied by.
+    """
+
+    usual: SiteHistory
+    ahead: NDArray[np.float64]
+
+
 def read_history(
     connection: Connection, *, site_id: int, categories: Mapping[int, str]
-) -> SiteHistory | None:
+) -> KnownHistory | None:
     """The closed days of the products named in `categories`, in its order; None without any.
 
     A site that slept (it has no facts of those days) is taken as if it had slept for less than a
     week, so that what it sold before is still recent; weekdays stay what they are.
     """
     found = connection.execute(_QUERIES.site_calendar.text, {"site_id": site_id}).fetchall()
-    days = [int((day - _EPOCH).days) for (day,) in found][-_LEARNED_DAYS:]
-    if not days:
+    found = found[-_LEARNED_DAYS:]
+    if not found:
         return None
-    first_day = _EPOCH + timedelta(days=days[0])
-    rows = _copy(connection, {"site_id": site_id, "first_day": first_day})
-    return history_of(rows, days=days, categories=categories)
+    days = [day for day, _ in found]
+    numbers = [int((day - _EPOCH).days) for day in days]
+    rows = _copy(connection, {"site_id": site_id, "first_day": days[0]})
+    history = history_of(rows, days=numbers, categories=categories)
+    ahead = [days[-1] + timedelta(days=n + 1) for n in range(HORIZON_DAYS)]
+    events = _known_events(connection, site_id=site_id, first_day=days[0], last_day=ahead[-1])
+    columns = calendar_columns(numbers)
+    factors = known_factors(
+        events,
+        products=categories,
+        days=[*days, *ahead],
+        is_open=np.array([is_open for _, is_open in found]),
+        demand=history.demand[:, columns],
+        exposure=history.exposure[:, columns],
+    )
+    demand = history.demand.copy()
+    demand[:, columns] = without_known_effects(demand[:, columns], factors[:, : len(days)])
+    return KnownHistory(replace(history, demand=demand), factors[:, len(days) :])
+
+
+def _known_events(
+    connection: Connection, *, site_id: int, first_day: date, last_day: date
+) -> list[KnownEvent]:
+    """What people entered, and the public holidays of the country that the site is in."""
+    with connection.cursor(row_factory=class_row(KnownEvent)) as cursor:
+        events = cursor.execute(
+            _QUERIES.calendar_events.text,
+            {"site_id": site_id, "first_day": first_day, "last_day": last_day},
+        ).fetchall()
+    found = connection.execute(_QUERIES.site_country.text, {"site_id": site_id}).fetchone()
+    country = found[0] if found is not None else None
+    if country is not None:
+        events += public_holidays(country, first_day, last_day)
+    return events
 
 
 def history_of(

@@ -7,10 +7,13 @@ select
     %(is_full)s
     or newest.first_date is null
     or newest.first_date <> planned.today
-    or reopened.product_id is not null as is_wanted
+    or reopened.product_id is not null
+    or newest.issued_at < calendars.changed_at as is_wanted
 from marts.mart_planned_products as planned
 left join lateral (
-    select forecasts.first_date
+    select
+        forecasts.first_date,
+        forecasts.issued_at
     from planning.forecasts
     where
         forecasts.product_id = planned.product_id
@@ -22,13 +25,50 @@ left join intermediate.int_reopened_product_sites as reopened
     on
         planned.product_id = reopened.product_id
         and planned.site_id = reopened.site_id
+left join (
+    select
+        sites.site_id,
+        max(changes.changed_at) as changed_at
+    from catalog.sites
+    inner join catalog.changes
+        on
+            changes.entity = 'calendar_event'
+            and starts_with(changes.code, sites.code || '/')
+    group by sites.site_id
+) as calendars on planned.site_id = calendars.site_id
 order by planned.site_id, planned.product_id
 
 -- name: site_calendar
-select day
+select
+    day,
+    is_open
 from intermediate.int_site_days
 where site_id = %(site_id)s and is_over
 order by day
+
+-- name: site_country
+select country
+from catalog.sites
+where site_id = %(site_id)s
+
+-- name: calendar_events
+-- Where nobody said the effect, it is learned from the days of the same kind and name.
+select
+    case
+        when calendar_events.kind = 'closure' then 'closure'
+        else calendar_events.kind || ': ' || calendar_events.name
+    end as known_by,
+    calendar_events.first_day as first,
+    calendar_events.last_day as last,
+    1 + calendar_events.effect_percent / 100.0::float8 as effect,
+    calendar_events.product_id,
+    calendar_events.category
+from catalog.calendar_events
+where
+    calendar_events.site_id = %(site_id)s
+    and calendar_events.last_day >= %(first_day)s
+    and calendar_events.first_day <= %(last_day)s
+order by calendar_events.code
 
 -- name: site_demand
 -- Every column four or eight bytes and never null, so that the copy is read as one array.

@@ -33,6 +33,7 @@ class LastRefreshes:
     seconds_since_end: float | None
     last_duration_seconds: float | None
     failures_in_a_row: int
+    calendar_changed: bool = False
 
 
 def seconds_to_wait(last: LastRefreshes, *, interval_s: float) -> float:
@@ -70,7 +71,7 @@ def ledger_moved(context: dg.SensorEvaluationContext, database: Database) -> dg.
         if under_way:
             return _skip(f"Refresh {under_way[0]} is under way.", cursor)
         (position,) = _one(connection.execute(_QUERIES.settled_position.text))
-        if position <= last.cursor_position:
+        if position <= last.cursor_position and not last.calendar_changed:
             return _skip(f"The plan stands at the newest event, {position}.", cursor)
         wait_s = seconds_to_wait(last, interval_s=settings().refresh_interval_seconds)
         if wait_s > 0:

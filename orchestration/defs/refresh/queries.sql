@@ -30,7 +30,12 @@ select
             from planning.refreshes as succeeded
             where succeeded.status = 'succeeded'
         ), 0)
-    ) as failures_in_a_row
+    ) as failures_in_a_row,
+    coalesce((
+        select max(changes.changed_at)
+        from catalog.changes
+        where changes.entity = 'calendar_event'
+    ) > max(started_at) filter (where status = 'succeeded'), false) as calendar_changed
 from planning.refreshes
 
 -- name: refreshes_under_way
