@@ -107,6 +107,28 @@ def test_the_first_refresh_is_full_and_the_next_one_goes_on_from_it(
     assert tick(instance, database).cursor == "2"
 
 
+def test_a_change_of_the_calendar_asks_for_a_refresh_though_nothing_moved(
+    shop: SmallShop, instance: dg.DagsterInstance, database: Database
+) -> None:
+    # given a refresh that stands at the newest event
+    shop.move(BEAR, CLAW, 30)
+    [first] = tick(instance, database).run_requests or []
+    run_it(instance, database, first)
+    as_if_long_ago(shop)
+    assert not tick(instance, database).run_requests
+    # when somebody knows of a closed day
+    shop.execute(
+        "insert into catalog.calendar_events (site_id, code, name, kind, first_day, last_day)"
+        " select site_id, 'works', 'Works', 'closure', '2026-12-01', '2026-12-01'"
+        " from catalog.sites"
+    )
+    # then one refresh makes it known, and no other
+    [second] = tick(instance, database).run_requests or []
+    assert second.job_name == "refresh"
+    run_it(instance, database, second)
+    assert not tick(instance, database).run_requests
+
+
 def test_one_refresh_at_a_time(
     shop: SmallShop, instance: dg.DagsterInstance, database: Database
 ) -> None:
