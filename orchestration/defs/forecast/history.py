@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from psycopg.rows import class_row
 
 from db.sql import load_queries
-from orchestration.planning.calendar import (
+from orchestration.planning.forecasting import HORIZON_DAYS, SiteHistory
+from orchestration.planning.known_days import (
     KnownEvent,
     known_factors,
     public_holidays,
     without_known_effects,
 )
-from orchestration.planning.forecasting import HORIZON_DAYS, SiteHistory
 
 _QUERIES = load_queries(__file__)
 # A year, so that each weekday has met each season, and as much again as a forecast reaches.

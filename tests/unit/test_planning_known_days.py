@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestration.planning.calendar import (
+from orchestration.planning.known_days import (
     CLOSURE,
     KnownEvent,
     known_factors,
