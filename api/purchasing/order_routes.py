@@ -5,12 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.deps import Connection, Manager, Reader, ReadingConnection
+from api.deps import Connection, Manager, Pool, Reader, ReadingConnection, Recorder
+from api.ledger.routes import CurrentLedger
 from api.pagination import Page, Paging, page_of
 from api.purchasing import approving, orders
 from api.purchasing.order_schemas import (
     ApprovalResults,
     Approvals,
+    Delivery,
     Dismissal,
     Ending,
     LineChange,
@@ -18,9 +20,11 @@ from api.purchasing.order_schemas import (
     OrderChange,
     OrderQuestion,
     PurchaseOrder,
+    Receipt,
     SuggestionLife,
     WholePurchaseOrder,
 )
+from api.purchasing.receiving import Receiving
 from api.text import SoughtCode
 from api.versions import IfMatch, versions_of
 
@@ -175,6 +179,30 @@ async def send(
     """Say that the supplier has it."""
     sent = await orders.send(connection, number, versions=versions_of(if_match), actor=actor)
     return _tagged(response, sent)
+
+
+@router.put(
+    _ORDER + "/receipts/{receipt_id}",
+    status_code=201,
+    responses={
+        200: {"description": "It was told before; what the ledger lacked of it is recorded now"},
+        409: {"description": "The id is taken by another receipt, or the order was never sent"},
+    },
+)
+async def receive(
+    number: Number,
+    receipt_id: UUID,
+    delivery: Delivery,
+    pool: Pool,
+    actor: Recorder,
+    ledger: CurrentLedger,
+    response: Response,
+) -> Receipt:
+    """Book in what came, in full, in part or too much; told again it counts once."""
+    receipt, is_new = await Receiving(ledger, pool, actor).receive(number, receipt_id, delivery)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/v1/purchase-orders/{number}"
+    return receipt
 
 
 def _tagged(response: Response, order: WholePurchaseOrder) -> WholePurchaseOrder:

@@ -4,7 +4,8 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from api.ledger.events import Moment, Quantity
 from api.pagination import DEFAULT_LIMIT, Limit
@@ -200,11 +201,25 @@ class CameIn(_Model):
 
     line: LineNumber
     quantity: Quantity = Field(description="All that came, in base units, damaged ones too.")
+    lot: NewCode | None = None
+    expires_on: date | None = Field(default=None, description="When the lot expires.")
     damaged: Annotated[int, Field(strict=True, ge=0, le=10_000_000)] = Field(
         default=0, description="What of it cannot be put away."
     )
-    lot: NewCode | None = None
-    expires_on: date | None = None
+
+    @field_validator("expires_on")
+    @classmethod
+    def _is_of_a_lot(cls, value: date | None, given: ValidationInfo) -> date | None:
+        if value is not None and given.data.get("lot") is None:
+            raise PydanticCustomError("no_lot", "Expected a `lot` beside `expires_on`")
+        return value
+
+    @field_validator("damaged")
+    @classmethod
+    def _is_of_what_came(cls, value: int, given: ValidationInfo) -> int:
+        if value > given.data.get("quantity", value):
+            raise PydanticCustomError("damaged", "Expected at most as many as came")
+        return value
 
 
 class Delivery(_Model):
@@ -213,3 +228,10 @@ class Delivery(_Model):
     location: SoughtCode
     received_at: Moment | None = Field(default=None, description="Now, if it is not said.")
     lines: list[CameIn] = Field(min_length=1, max_length=1000)
+
+    @field_validator("lines")
+    @classmethod
+    def _names_each_line_once(cls, value: list[CameIn]) -> list[CameIn]:
+        if len({line.line for line in value}) < len(value):
+            raise PydanticCustomError("line_twice", "Expected each line of the order once")
+        return value

@@ -208,6 +208,7 @@ POST /v1/purchase-orders/{number}/cancel         manage
 POST /v1/purchase-orders/{number}/close          manage
 PATCH /v1/purchase-orders/{number}/lines/{line}  manage
 POST /v1/purchase-orders/{number}/lines/{line}/close manage
+PUT /v1/purchase-orders/{number}/receipts/{receipt_id} record
 POST /v1/purchase-orders/{number}/send           manage
 GET /v1/rejected-events                          manage every site
 POST /v1/rejected-events/replay                  manage every site

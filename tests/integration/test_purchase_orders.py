@@ -2,71 +2,34 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.integration.planned_shop import BEAR, DUCK, PlannedShop, planned_shop
-from tests.serving import let_in, serving, with_token
-
-PLAN, ORDERS = "/v1/restock-plan", "/v1/purchase-orders"
+from tests.integration.ordering_shop import (
+    ORDERS,
+    PLAN,
+    approve,
+    change,
+    managing,
+    on_order,
+    order,
+    ordering_shop,
+    state,
+)
+from tests.integration.planned_shop import BEAR, DUCK, PlannedShop
 
 
 @pytest.fixture
 def shop(database_url: str) -> PlannedShop:
-    """With 20 of each left, so that both are below their reorder point of 40."""
-    shop = planned_shop(database_url)
-    for sku in (BEAR, DUCK):
-        shop.move(sku, "BACK-01", -50)
-        shop.move(sku, "CLAW-01", -10)
-    shop.execute(
-        "update catalog.products set unit_cost = 250, currency = 'EUR' where sku = %s", (BEAR,)
-    )
-    return shop
+    return ordering_shop(database_url)
 
 
 @pytest.fixture
 def api(shop: PlannedShop) -> Iterator[httpx.Client]:
-    let_in(shop.database_url)
-    with serving(shop.database_url) as address, with_token(address) as client:
+    with managing(shop) as client:
         yield client
-
-
-def approve(api: httpx.Client, *lines: UUID, version: int = 1) -> list[dict[str, Any]]:
-    asked = [{"suggestion_id": str(line), "version": version} for line in lines]
-    answer = api.post(f"{PLAN}/approve", json={"lines": asked})
-    assert answer.status_code == 200, answer.text
-    results: list[dict[str, Any]] = answer.json()["results"]
-    return results
-
-
-def order(api: httpx.Client, number: str = "PO-000001") -> dict[str, Any]:
-    answer = api.get(f"{ORDERS}/{number}")
-    assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    assert answer.headers["ETag"] == f'"{told["version"]}"'
-    return told
-
-
-def change(api: httpx.Client, method: str, path: str, body: Any = None) -> httpx.Response:
-    """What a manager does who has just read the order."""
-    number = path.split("/")[0]
-    headers = {"If-Match": f'"{order(api, number)["version"]}"'}
-    return api.request(method, f"{ORDERS}/{path}", json=body, headers=headers)
-
-
-def state(api: httpx.Client, line: UUID) -> str:
-    return str(api.get(f"{PLAN}/{line}").json()["state"])
-
-
-def on_order(shop: PlannedShop) -> dict[str, int]:
-    return dict(
-        shop.rows(
-            "select sku, units from purchasing.on_order join catalog.products using (product_id)"
-        )
-    )
 
 
 def test_approved_lines_of_a_supplier_are_one_draft(api: httpx.Client, shop: PlannedShop) -> None:
