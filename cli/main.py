@@ -14,6 +14,7 @@ _VERBS = {
     "seed": "Fill an empty database with the simulated arcade.",
     "import": "Import sales, stock or master data from a CSV, Excel or Parquet file.",
     "export": "Write all products, places, stock or sales to such a file.",
+    "backtest": "Replay a window of the past with the plan's policy, from files alone.",
     "doctor": "Look whether all is well, and say what to do where it is not.",
     "backup": "Write the database to a file, while everything goes on.",
     "restore": "Put a backup in the place of the database; asks first.",

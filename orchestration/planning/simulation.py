@@ -13,6 +13,7 @@ deterministic: the paths are drawn at the same even probabilities every time.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,10 +59,9 @@ class DemandPaths:
     def __init__(self, *, paths: int, periods: int) -> None:
         self._paths = paths
         generator = np.random.default_rng(_SEED)
-        # One column a period, so that the paths of a shorter horizon begin those of a longer one.
-        even = (np.arange(paths) + 0.5) / paths
+        # One order a period, so that the paths of a shorter horizon begin those of a longer one.
         self._orders = [generator.permutation(paths) for _ in range(periods)]
-        self._quantiles = _negative_binomial_quantiles(even)
+        self._quantiles = _negative_binomial_quantiles(paths)
 
     def draw(self, mean: Array, dispersion: Array) -> Paths:
         """Demand N x P x H; mean is N x H, dispersion N x H with variance = mean + d x mean^2."""
@@ -230,12 +230,14 @@ def _nearest(grid: Array, values: Array) -> Whole:
     return nearest
 
 
-def _negative_binomial_quantiles(probabilities: Array) -> Paths:
-    """Quantiles at each dispersion and mean of the grids, dispersions x means x probabilities.
+@cache
+def _negative_binomial_quantiles(count: int) -> Paths:
+    """Even quantiles at each dispersion and mean of the grids, dispersions x means x count.
 
     The chances follow from p(k + 1) = p(k) (k + r) / (k + 1) x m / (m + r), r = 1 / dispersion.
     """
-    table = np.zeros((len(_DISPERSIONS), len(_MEANS), len(probabilities)), dtype=np.float32)
+    probabilities = (np.arange(count) + 0.5) / count
+    table = np.zeros((len(_DISPERSIONS), len(_MEANS), count), dtype=np.float32)
     for row, dispersion in enumerate(_DISPERSIONS):
         r = 1 / dispersion
         for column, mean in enumerate(_MEANS):
