@@ -13,6 +13,7 @@ _VERBS = {
     "migrate": "Bring the database to this version's schema, with its first user.",
     "seed": "Fill an empty database with the simulated arcade.",
     "import": "Import sales, stock or master data from a CSV, Excel or Parquet file.",
+    "forecast": "Forecast the demand in a CSV or Parquet file; needs no database.",
     "export": "Write all products, places, stock or sales to such a file.",
     "backtest": "Replay a window of the past with the plan's policy, from files alone.",
     "doctor": "Look whether all is well, and say what to do where it is not.",

@@ -11,8 +11,8 @@ from orchestration.planning.forecasting import (
     SiteHistory,
     forecast_site,
     pooled_rates,
-    weekday_profile,
 )
+from orchestration.planning.levels import weekday_profile
 
 MONDAY = date(2025, 1, 6)
 
@@ -116,7 +116,7 @@ def test_the_same_history_gives_the_same_forecast() -> None:
 
 
 def test_a_short_history_still_has_an_interval() -> None:
-    said = forecast_site(history(poisson([2.0, 2.0], 10)))
+    said = forecast_site(history(poisson([2.0, 2.0], 2)))
     assert said.accuracy.origins == 0
     assert (said.quantiles[..., 4] > said.mean).all()
 

@@ -1,0 +1,54 @@
+"""A forecast of every series of a demand file, as a table, some thousand series at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from orchestration.planning.demand_file import DemandFile, read_histories, sample
+from orchestration.planning.forecasting import QUANTILES, Pooled, SiteHistory, apply, learn
+
+# What is pooled is learned from so many series; more of them cost time and change little.
+_LEARNED_SERIES = 4000
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """A demand file and what its series share: enough to forecast any part of it alike."""
+
+    source: DemandFile
+    pooled: Pooled
+    horizon: int
+
+
+def plan_file(source: DemandFile, *, horizon: int) -> FilePlan:
+    """Learn what the series share, from a sample by a hash of their ids."""
+    chosen = sample(source, _LEARNED_SERIES)
+    ((_, history),) = read_histories(source, size=_LEARNED_SERIES, only=chosen)
+    return FilePlan(source, learn(history, horizon=horizon), horizon)
+
+
+def forecast_file(plan: FilePlan) -> Iterator[pa.Table]:
+    """The forecast of every series, in order of their ids, as tables of some thousand series."""
+    for series, history in read_histories(plan.source):
+        yield forecast_table(plan, series, history)
+
+
+def forecast_table(plan: FilePlan, series: NDArray[np.int64], history: SiteHistory) -> pa.Table:
+    """One row a series and coming period: unique_id, ds, mean, quantiles, quantiles of totals."""
+    said = apply(history, plan.pooled, horizon=plan.horizon)
+    source = plan.source
+    coming = source.calendar.dates(source.periods + np.arange(plan.horizon))
+    ids = pa.array(np.repeat(source.ids[series].to_numpy(), plan.horizon), pa.string())
+    columns = {
+        "unique_id": ids.cast(source.id_type),
+        "ds": pa.array(np.tile(coming, len(series)), pa.date32()),
+        "mean": said.mean.ravel(),
+    }
+    for at, probability in enumerate(QUANTILES):
+        columns[f"q{probability:g}"] = said.quantiles[..., at].ravel()
+    for at, probability in enumerate(QUANTILES):
+        columns[f"total_q{probability:g}"] = said.totals[..., at].ravel()
+    return pa.table(columns)
