@@ -17,7 +17,7 @@ from api.purchasing.errors import (
     OtherVersion,
     SuggestionIsOver,
 )
-from api.purchasing.order_schemas import Approval, ApprovalResult, SuggestionLife
+from api.purchasing.order_schemas import MOST_APPROVED, Approval, ApprovalResult, SuggestionLife
 from db.sql import Queries, Query
 
 queries = Queries(Path(__file__).with_name("orders.sql"))
@@ -162,3 +162,24 @@ async def _set_status(
         status=status,
         reason=reason,
     )
+
+
+async def list_purchases(
+    connection: DatabaseConnection, *, supplier: str, site: str, sites: Sites
+) -> list[asyncpg.Record]:
+    """The open purchase lines from a supplier for a site, as many as one approval takes."""
+    return await fetch(
+        connection,
+        queries.list_purchases,
+        supplier=supplier,
+        site=site,
+        sites=sites,
+        limit=MOST_APPROVED,
+    )
+
+
+async def count_purchases(
+    connection: DatabaseConnection, *, site: str | None, sites: Sites
+) -> list[asyncpg.Record]:
+    """How many lines each supplier has open, by site."""
+    return await fetch(connection, queries.count_purchases, site=site, sites=sites)

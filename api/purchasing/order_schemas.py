@@ -16,6 +16,8 @@ LineState = Literal["proposed", "approved", "ordered", "received", "dismissed", 
 Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 LineNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
+MOST_APPROVED = 1000
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +33,7 @@ class Approval(_Model):
 class Approvals(_Model):
     """Lines to be ordered."""
 
-    lines: list[Approval] = Field(min_length=1, max_length=1000)
+    lines: list[Approval] = Field(min_length=1, max_length=MOST_APPROVED)
 
 
 class ApprovalResult(_Model):

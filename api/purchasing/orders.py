@@ -69,6 +69,19 @@ async def read_order(
     )
 
 
+async def list_places(
+    connection: DatabaseConnection, number: str, *, sites: Sites, limit: int
+) -> list[asyncpg.Record]:
+    """Where the goods of an order can be put, what does not sell first."""
+    found = await fetch(
+        connection, queries.list_orders, number=number, sites=sites, **_NO_FILTER, limit=1
+    )
+    if not found:
+        raise NoSuchOrder(number)
+    this = {"order_id": found[0]["order_id"], "limit": limit}
+    return await fetch(connection, queries.list_places_of_order, **this)
+
+
 def receipts_of(rows: list[asyncpg.Record]) -> list[Receipt]:
     """The rows of `list_receipts`, a receipt each."""
     return [

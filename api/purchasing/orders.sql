@@ -362,3 +362,71 @@ where
     (%(order_id)s::bigint is null or receipts.order_id = %(order_id)s)
     and (%(receipt_id)s::uuid is null or receipts.receipt_id = %(receipt_id)s)
 order by receipts.told_at, receipts.receipt_id, receipt_lines.line;
+
+-- name: list_purchases
+-- The open purchase lines, by supplier and site, as they are approved together.
+select
+    suppliers.code as supplier,
+    suppliers.name as supplier_name,
+    sites.code as site,
+    sites.name as site_name,
+    suggestions.suggestion_id,
+    suggestions.version,
+    products.sku,
+    products.name as product,
+    suggestions.quantity,
+    products.pack_size,
+    suggestions.priority,
+    suggestions.days_until_stockout,
+    suggestions.quantity * products.unit_cost as cost,
+    products.currency
+from planning.suggestions
+inner join catalog.products on suggestions.product_id = products.product_id
+inner join catalog.sites on suggestions.site_id = sites.site_id
+inner join catalog.suppliers on products.supplier_id = suppliers.supplier_id
+where
+    suggestions.status = 'open'
+    and suggestions.kind = 'purchase'
+    and (%(supplier)s::text is null or suppliers.code = %(supplier)s)
+    and (%(site)s::text is null or sites.code = %(site)s)
+    and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+order by
+    suppliers.name,
+    suppliers.code,
+    sites.name,
+    array_position(array['critical', 'high', 'medium', 'low'], suggestions.priority),
+    suggestions.days_until_stockout nulls last,
+    suggestions.suggestion_id
+limit %(limit)s::integer;
+
+-- name: count_purchases
+select
+    suppliers.code as supplier,
+    suppliers.name as supplier_name,
+    sites.code as site,
+    sites.name as site_name,
+    count(*) as lines
+from planning.suggestions
+inner join catalog.products on suggestions.product_id = products.product_id
+inner join catalog.sites on suggestions.site_id = sites.site_id
+inner join catalog.suppliers on products.supplier_id = suppliers.supplier_id
+where
+    suggestions.status = 'open'
+    and suggestions.kind = 'purchase'
+    and (%(site)s::text is null or sites.code = %(site)s)
+    and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+group by suppliers.supplier_id, sites.site_id
+order by suppliers.name, suppliers.code, sites.name;
+
+-- name: list_places_of_order
+-- Where its goods can be put: not what sells first, since deliveries go behind it.
+select
+    locations.code,
+    locations.name
+from purchasing.orders
+inner join catalog.locations on orders.site_id = locations.site_id
+where
+    orders.order_id = %(order_id)s::bigint
+    and locations.kind <> 'in_transit'
+order by locations.selling, locations.name, locations.code
+limit %(limit)s::integer;

@@ -84,6 +84,10 @@ class Shell:
         return self.actor.may(minimum) and (self.sites is None or not every_site)
 
     @property
+    def records(self) -> bool:
+        return self.may(Role.STAFF)
+
+    @property
     def manages(self) -> bool:
         return self.may(Role.MANAGER)
 
@@ -215,6 +219,6 @@ def _templates() -> Environment:
     )
     environment.globals.update(static=static, address=address)
     environment.filters["quoted"] = quoted
-    for name in ("number", "signed", "cover", "day", "moment", "terms", "slack_text"):
+    for name in ("money", "number", "signed", "cover", "day", "moment", "terms", "slack_text"):
         environment.filters[name] = getattr(formats, name)
     return environment

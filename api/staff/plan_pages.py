@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from api.database import DatabasePool
 from api.deps import Pool, Reader, ReadingConnection, Sites
 from api.pagination import MAXIMUM_LIMIT, Paging
-from api.purchasing import service
+from api.purchasing import approving, service
 from api.spreadsheet import UTF_8_MARK, csv_line
 from api.staff import service as staff
 from api.staff.pages import CurrentShell, PageRoute, address, page
@@ -47,6 +47,7 @@ async def show_plan(
         site=site,
         sites=await staff.list_sites(connection, sites=shell.sites),
         lines=lines,
+        purchases=await approving.count_purchases(connection, site=site, sites=shell.sites),
         refreshed_at=freshness["refreshed_at"],
         next_address=address("/plan", site=site, cursor=next_cursor) if next_cursor else None,
     )

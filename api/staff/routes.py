@@ -9,9 +9,11 @@ from api.pagination import Paging
 from api.purchasing import service as purchasing
 from api.staff import (
     alert_pages,
+    approval_pages,
     catalog_pages,
     docs,
     formats,
+    order_pages,
     picture_pages,
     plan_pages,
     product_pages,
@@ -35,6 +37,8 @@ _PARTS = (
     recorded_pages,
     alert_pages,
     plan_pages,
+    approval_pages,
+    order_pages,
     catalog_pages,
     picture_pages,
     docs,
