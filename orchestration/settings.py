@@ -31,6 +31,19 @@ class Settings(BaseSettings):
     review_period_days: Annotated[int, Field(alias="PARSTOCK_REVIEW_PERIOD_DAYS", ge=1)] = 7
     service_level: Annotated[float, Field(alias="PARSTOCK_SERVICE_LEVEL", gt=0, lt=1)] = 0.95
 
+    # Lines that are no purchase. The cost is a transfer's, in minor units, whatever it carries.
+    transfer_lead_time_days: Annotated[
+        int, Field(alias="PARSTOCK_TRANSFER_LEAD_TIME_DAYS", ge=0, le=90)
+    ] = 2
+    transfer_cost_minor: Annotated[int, Field(alias="PARSTOCK_TRANSFER_COST_MINOR", ge=0)] = 0
+    refill_round_days: Annotated[float, Field(alias="PARSTOCK_REFILL_ROUND_DAYS", gt=0, le=60)] = (
+        1.0
+    )
+    refill_cover_days: Annotated[float, Field(alias="PARSTOCK_REFILL_COVER_DAYS", gt=0, le=90)] = (
+        7.0
+    )
+    overstock_weeks: Annotated[int, Field(alias="PARSTOCK_OVERSTOCK_WEEKS", ge=1, le=104)] = 12
+
     # A refresh every few seconds leaves many runs; the failed and the full ones are kept longer.
     incremental_run_retention_hours: Annotated[
         float, Field(alias="PARSTOCK_INCREMENTAL_RUN_RETENTION_HOURS", gt=0)

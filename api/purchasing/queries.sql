@@ -50,7 +50,8 @@ limit %(limit)s::integer;
 
 -- name: list_suggestions
 -- The open lines of the plan, the most pressing first. A line whose end of
--- stock is not known stands behind those that have one.
+-- stock is not known stands behind those that have one; refills are a walk, in
+-- the order of their places, behind all others.
 with lines as (
     select
         suggestions.suggestion_id,
@@ -60,6 +61,9 @@ with lines as (
         products.name as product,
         sites.code as site,
         suppliers.code as supplier,
+        givers.code as from_site,
+        sources.code as from_location,
+        places.code as location,
         suggestions.quantity,
         suggestions.priority,
         suggestions.inventory_position,
@@ -68,10 +72,17 @@ with lines as (
         suggestions.days_until_stockout,
         suggestions.reason,
         suggestions.arithmetic,
-        array_position(
-            array['critical', 'high', 'medium', 'low'], suggestions.priority
-        ) as urgency,
-        coalesce(suggestions.days_until_stockout, 1e9) as days
+        case
+            when suggestions.kind = 'refill' then 5
+            else array_position(
+                array['critical', 'high', 'medium', 'low'], suggestions.priority
+            )
+        end as urgency,
+        case
+            when suggestions.kind = 'refill' then 0
+            else coalesce(suggestions.days_until_stockout, 1e9)
+        end as days,
+        case when suggestions.kind = 'refill' then places.code else '' end as walk
     from planning.suggestions
     inner join catalog.products
         on suggestions.product_id = products.product_id
@@ -79,19 +90,34 @@ with lines as (
         on suggestions.site_id = sites.site_id
     left join catalog.suppliers
         on suggestions.supplier_id = suppliers.supplier_id
+    left join catalog.sites as givers
+        on suggestions.from_site_id = givers.site_id
+    left join catalog.locations as sources
+        on suggestions.from_location_id = sources.location_id
+    left join catalog.locations as places
+        on suggestions.location_id = places.location_id
     where
         suggestions.status = 'open'
         and (%(site)s::text is null or sites.code = %(site)s)
         and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+        and (
+            %(sites)s::text[] is null
+            or suggestions.from_site_id is null
+            or givers.code = any(%(sites)s)
+        )
         and (%(sku)s::text is null or products.sku = %(sku)s)
+        and (
+            %(kinds)s::text[] is null or suggestions.kind = any(%(kinds)s)
+        )
 )
 
 select lines.*
 from lines
-where (lines.urgency, lines.days, lines.suggestion_id) > (
+where (lines.urgency, lines.days, lines.walk, lines.suggestion_id) > (
     %(after_urgency)s::bigint,
     %(after_days)s::double precision,
+    %(after_place)s::text,
     %(after_id)s::uuid
 )
-order by lines.urgency, lines.days, lines.suggestion_id
+order by lines.urgency, lines.days, lines.walk, lines.suggestion_id
 limit %(limit)s::integer;

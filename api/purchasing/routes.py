@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from api.deps import Reader, ReadingConnection
 from api.pagination import Page, PagingQuery
 from api.purchasing import service
-from api.purchasing.schemas import ForecastDay, PlanLine
+from api.purchasing.schemas import ForecastDay, Kind, PlanLine
 from api.text import SoughtCode
 
 router = APIRouter(prefix="/v1", tags=["planning"])
@@ -33,10 +33,16 @@ async def list_forecasts(
 
 @router.get("/restock-plan")
 async def list_restock_plan(
-    connection: ReadingConnection, actor: Reader, paging: PagingQuery, site: Site = None
+    connection: ReadingConnection,
+    actor: Reader,
+    paging: PagingQuery,
+    site: Site = None,
+    kind: Annotated[list[Kind] | None, Query(description="only lines of these kinds")] = None,
 ) -> Page[PlanLine]:
-    """What to buy now and why, the most pressing first."""
+    """What to buy, move, refill or part with, and why: the most pressing first, refills last,
+    in the order of their places.
+    """
     lines, next_cursor = await service.list_plan(
-        connection, paging=paging, sites=actor.sites, site=site
+        connection, paging=paging, sites=actor.sites, site=site, kinds=kind
     )
-    return Page(items=[line.without_arithmetic() for line in lines], next_cursor=next_cursor)
+    return Page(items=[line.for_machines() for line in lines], next_cursor=next_cursor)

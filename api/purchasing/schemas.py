@@ -7,6 +7,15 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 Priority = Literal["critical", "high", "medium", "low"]
+Kind = Literal[
+    "purchase",
+    "transfer",
+    "refill",
+    "overstock",
+    "dead_stock",
+    "slow_seller",
+    "lower_minimum",
+]
 
 
 class _Item(BaseModel):
@@ -30,14 +39,17 @@ class ForecastDay(_Item):
 
 
 class PlanLine(_Item):
-    """One open suggestion: what to buy for a site, and why."""
+    """One open suggestion: what to do about a product at a site, and why, with each term."""
 
     suggestion_id: UUID
     version: int
-    kind: Literal["purchase"]
+    kind: Kind
     sku: str
     site: str
     supplier: str | None
+    from_site: str | None = Field(description="of a transfer: the site that gives")
+    from_location: str | None = Field(description="of a refill: where it is taken from")
+    location: str | None = Field(description="the place that the line is about, if it is about one")
     quantity: int
     priority: Priority
     inventory_position: int
@@ -45,14 +57,16 @@ class PlanLine(_Item):
     order_up_to_level: int
     days_until_stockout: float | None
     reason: str
+    arithmetic: dict[str, Any] = Field(
+        description="position, expected demand, risks, caps, cost and counterfactuals of the kind"
+    )
 
 
 class ExplainedLine(PlanLine):
-    """A line with the name of its product and each term of its arithmetic, for the pages."""
+    """A line with the name of its product, for the pages."""
 
     product: str
-    arithmetic: dict[str, Any]
 
-    def without_arithmetic(self) -> PlanLine:
+    def for_machines(self) -> PlanLine:
         """The line as the API answers it."""
-        return PlanLine.model_validate(self.model_dump(exclude={"product", "arithmetic"}))
+        return PlanLine.model_validate(self.model_dump(exclude={"product"}))

@@ -1,5 +1,6 @@
 """Read what planning left: the forecasts that stand, and the open lines of the plan."""
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import asyncpg
 from api.database import DatabaseConnection
 from api.deps import Sites
 from api.pagination import Paging, page_of, parse_part
-from api.purchasing.schemas import ExplainedLine, ForecastDay
+from api.purchasing.schemas import ExplainedLine, ForecastDay, Kind
 from db.sql import load_queries
 
 _queries = load_queries(__file__)
@@ -51,16 +52,27 @@ async def list_plan(
     sites: Sites,
     site: str | None = None,
     sku: str | None = None,
+    kinds: Sequence[Kind] | None = None,
 ) -> tuple[list[ExplainedLine], str | None]:
-    """The open lines, the most pressing first."""
-    urgency, days, last_id = paging.after(int, str, str) or (0, "0", str(_BEFORE_ALL_IDS))
+    """The open lines, the most pressing first; refills last, in the order of their places.
+
+    A transfer is told to who sees both of its sites, since it says what the other one holds.
+    """
+    urgency, days, place, last_id = paging.after(int, str, str, str) or (
+        0,
+        "0",
+        "",
+        str(_BEFORE_ALL_IDS),
+    )
     query = _queries.list_suggestions
     values = {
         "sites": sites,
         "site": site,
         "sku": sku,
+        "kinds": None if kinds is None else list(kinds),
         "after_urgency": urgency,
         "after_days": parse_part(float, days),
+        "after_place": place,
         "after_id": parse_part(UUID, last_id),
         "limit": paging.limit + 1,
     }
@@ -68,7 +80,7 @@ async def list_plan(
     shown, next_cursor = page_of(
         rows,
         paging.limit,
-        lambda row: (row["urgency"], repr(row["days"]), str(row["suggestion_id"])),
+        lambda row: (row["urgency"], repr(row["days"]), row["walk"], str(row["suggestion_id"])),
     )
     return [_line(row) for row in shown], next_cursor
 

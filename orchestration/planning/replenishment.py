@@ -48,19 +48,27 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stock:
-    """What a site holds of a product, in base units."""
+    """What a site holds of a product, in base units.
+
+    transfer_proposed: what the same plan suggests to bring here from another site.
+    """
 
     on_hand_selling: int
     on_hand_behind: int
     reserved: int = 0
     on_order: int = 0
     in_transit: int = 0
+    transfer_proposed: int = 0
+
+    @property
+    def on_hand(self) -> int:
+        return self.on_hand_selling + self.on_hand_behind
 
     @property
     def inventory_position(self) -> int:
-        """on hand + in transit + on order - reserved."""
-        on_hand = self.on_hand_selling + self.on_hand_behind
-        return on_hand + self.in_transit + self.on_order - self.reserved
+        """on hand + in transit + on order + proposed from other sites - reserved."""
+        coming = self.in_transit + self.on_order + self.transfer_proposed
+        return self.on_hand + coming - self.reserved
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -103,6 +103,8 @@ left join planning.policies
 select
     policies.product_id,
     policies.site_id,
+    sites.code as site,
+    sites.is_simulated,
     policies.supplier_id,
     policies.lead_time_days,
     policies.review_period_days,
@@ -119,6 +121,8 @@ select
     planned.on_hand_behind,
     planned.reserved,
     coalesce(on_order.units, 0)::bigint as on_order,
+    products.unit_cost_minor,
+    products.currency,
     newest.mean
 from planning.policies
 inner join marts.mart_planned_products as planned
@@ -129,6 +133,10 @@ left join purchasing.on_order_at(%(to_position)s) as on_order
     on
         policies.product_id = on_order.product_id
         and policies.site_id = on_order.site_id
+inner join marts.dim_products as products
+    on policies.product_id = products.product_id
+inner join marts.dim_sites as sites
+    on policies.site_id = sites.site_id
 cross join lateral (
     select forecasts.mean
     from planning.forecasts
@@ -138,37 +146,92 @@ cross join lateral (
     order by forecasts.issued_at desc
     limit 1
 ) as newest
-where
-    planned.on_hand_selling + planned.on_hand_behind - planned.reserved
-    + coalesce(on_order.units, 0) <= policies.reorder_point
+order by policies.site_id, policies.product_id
 
--- name: open_suggestions
+-- name: stock_at_places
+-- Each place that held a planned product, or that has a par for it.
+select
+    wanted.product_id,
+    wanted.site_id,
+    wanted.location_id,
+    locations.code,
+    locations.is_selling,
+    locations.kind = 'in_transit' as is_in_transit,
+    locations.refilled_from_location_id,
+    locations.capacity,
+    coalesce(stock.on_hand, 0)::bigint as on_hand,
+    coalesce(stock.reserved, 0)::bigint as reserved,
+    coalesce(stock.used_28_days, 0)::bigint as used_28_days,
+    coalesce(stock.used_28_days_before, 0)::bigint as used_28_days_before,
+    coalesce(stock.used_91_days, 0)::bigint as used_91_days,
+    par_levels.par,
+    coalesce(par_levels.minimum, 0)::bigint as minimum
+from (
+    select
+        fct_place_stock.product_id,
+        fct_place_stock.site_id,
+        fct_place_stock.location_id
+    from marts.fct_place_stock
+    union
+    select
+        with_par.product_id,
+        places.site_id,
+        with_par.location_id
+    from catalog.par_levels as with_par
+    inner join marts.dim_locations as places
+        on with_par.location_id = places.location_id
+) as wanted
+inner join planning.policies
+    on
+        wanted.product_id = policies.product_id
+        and wanted.site_id = policies.site_id
+inner join marts.dim_locations as locations
+    on wanted.location_id = locations.location_id
+left join marts.fct_place_stock as stock
+    on
+        wanted.product_id = stock.product_id
+        and wanted.location_id = stock.location_id
+left join catalog.par_levels
+    on
+        wanted.product_id = par_levels.product_id
+        and wanted.location_id = par_levels.location_id
+order by wanted.site_id, wanted.product_id, wanted.location_id
+
+-- name: live_suggestions
 -- Locked, so that an approval waits for the plan, or the plan for the approval; in the order in
 -- which approvals lock them.
 select
     suggestion_id,
+    status,
+    kind,
     product_id,
     site_id,
-    quantity
+    coalesce(location_id, 0) as location_id,
+    quantity,
+    priority,
+    from_site_id,
+    from_location_id
 from planning.suggestions
-where status in ('open', 'dismissed') and kind = 'purchase'
+where status in ('open', 'dismissed')
 order by suggestion_id
 for update
 
 -- name: open_suggestion
 insert into planning.suggestions (
-    kind, product_id, site_id, supplier_id, quantity, priority, inventory_position,
-    reorder_point, order_up_to_level, days_until_stockout, reason, arithmetic, refresh_id
+    kind, product_id, site_id, supplier_id, from_site_id, from_location_id, location_id,
+    quantity, priority, inventory_position, reorder_point, order_up_to_level,
+    days_until_stockout, reason, arithmetic, refresh_id
 )
 values (
-    'purchase', %(product_id)s, %(site_id)s, %(supplier_id)s, %(quantity)s, %(priority)s,
+    %(kind)s, %(product_id)s, %(site_id)s, %(supplier_id)s, %(from_site_id)s,
+    %(from_location_id)s, %(location_id)s, %(quantity)s, %(priority)s,
     %(inventory_position)s, %(reorder_point)s, %(order_up_to_level)s,
     %(days_until_stockout)s, %(reason)s, %(arithmetic)s, %(refresh_id)s
 )
 
 -- name: revise_suggestion
--- The quantity that people saw moved: a new version, so that an old approval is answered. What was
--- dismissed is open again, since its reason changed.
+-- The quantity that people saw moved: a new version, so that an old approval is answered. What
+-- was turned down asks again, because its reason changed.
 update planning.suggestions
 set
     version = version + 1,
@@ -176,6 +239,8 @@ set
     closed_at = null,
     dismissed_because = null,
     supplier_id = %(supplier_id)s,
+    from_site_id = %(from_site_id)s,
+    from_location_id = %(from_location_id)s,
     quantity = %(quantity)s,
     priority = %(priority)s,
     inventory_position = %(inventory_position)s,
@@ -198,7 +263,8 @@ where suggestion_id = %(suggestion_id)s
 
 -- name: plan_by_priority
 select
-    priority,
+    suggestions.kind,
+    suggestions.priority,
     count(*) as lines,
     sum(suggestions.quantity) as units,
     round(sum(suggestions.quantity * products.unit_cost_minor) / 100.0) as cost
@@ -206,10 +272,12 @@ from planning.suggestions
 inner join marts.dim_products as products
     on suggestions.product_id = products.product_id
 where suggestions.status = 'open'
-group by suggestions.priority
-order by min(array_position(
-    array['critical', 'high', 'medium', 'low'], suggestions.priority
-))
+group by suggestions.kind, suggestions.priority
+order by
+    suggestions.kind,
+    min(array_position(
+        array['critical', 'high', 'medium', 'low'], suggestions.priority
+    ))
 
 -- name: lines_that_do_not_order_up_to_their_level
 -- Whole packs, up to S or the minimum order, and not by a pack more.
@@ -229,7 +297,7 @@ cross join lateral (
             (suggestions.arithmetic ->> 'minimum_order_quantity')::bigint
         ) as wanted
 ) as terms
-where suggestions.status = 'open'
+where suggestions.status = 'open' and suggestions.kind = 'purchase'
 
 -- name: needs_without_a_line
 -- At or below s with all that was on order at the position of the newest plan, and yet neither
@@ -267,6 +335,7 @@ select
             where
                 suggestions.product_id = needs.product_id
                 and suggestions.site_id = needs.site_id
+                and suggestions.kind in ('purchase', 'transfer')
                 and suggestions.status in ('open', 'dismissed')
         )
     ) as without_a_line

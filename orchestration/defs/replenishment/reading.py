@@ -1,0 +1,179 @@
+"""What the plan is made from, out of the database."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg.rows import class_row
+
+from db.sql import load_queries
+from orchestration.defs.forecast.distributions import totals_from_json
+from orchestration.planning.expected import Array, expected_totals
+from orchestration.planning.forecasting import TotalDemand
+from orchestration.planning.lines import Key, Shown
+from orchestration.planning.planned import PlaceStock, ProductSite, Terms
+from orchestration.planning.replenishment import Policy, Stock
+from orchestration.settings import settings
+
+_QUERIES = load_queries(__file__)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class _Row:
+    product_id: int
+    site_id: int
+    site: str
+    is_simulated: bool
+    supplier_id: int | None
+    lead_time_days: int
+    review_period_days: int
+    service_level: float
+    mean_daily_demand: float
+    reorder_point: int
+    order_up_to_level: int
+    selling_minimum: int
+    refill_minimum: int
+    pack_size: int
+    minimum_order_quantity: int
+    arithmetic: dict[str, Any]
+    on_hand_selling: int
+    on_hand_behind: int
+    reserved: int
+    on_order: int
+    unit_cost_minor: int | None
+    currency: str | None
+    mean: list[float]
+
+    def with_demand(self, mean: Array, *, overstock_demand: int, on_its_way: int) -> ProductSite:
+        return ProductSite(
+            product_id=self.product_id,
+            site_id=self.site_id,
+            site=self.site,
+            is_simulated=self.is_simulated,
+            supplier_id=self.supplier_id,
+            policy=self._policy(),
+            stock=Stock(
+                on_hand_selling=self.on_hand_selling,
+                on_hand_behind=self.on_hand_behind,
+                reserved=self.reserved,
+                on_order=self.on_order,
+            ),
+            mean=mean,
+            on_hand_here=self.on_hand_selling + self.on_hand_behind - on_its_way,
+            overstock_demand=overstock_demand,
+            unit_cost_minor=self.unit_cost_minor,
+            currency=self.currency,
+        )
+
+    def _policy(self) -> Policy:
+        return Policy(
+            lead_time_days=self.lead_time_days,
+            review_period_days=self.review_period_days,
+            service_level=self.service_level,
+            mean_daily_demand=self.mean_daily_demand,
+            lead_time_demand=self.arithmetic["lead_time_demand"],
+            protection_demand=self.arithmetic["protection_demand"],
+            reorder_point=self.reorder_point,
+            order_up_to_level=self.order_up_to_level,
+            selling_minimum=self.selling_minimum,
+            refill_minimum=self.refill_minimum,
+            pack_size=self.pack_size,
+            minimum_order_quantity=self.minimum_order_quantity,
+        )
+
+
+@dataclass(frozen=True)
+class _Live:
+    suggestion_id: Any
+    status: Any
+    kind: Any
+    product_id: int
+    site_id: int
+    location_id: int
+    quantity: int
+    priority: Any
+    from_site_id: int | None
+    from_location_id: int | None
+
+
+def terms() -> Terms:
+    """What the user chose."""
+    chosen = settings()
+    return Terms(
+        transfer_lead_time_days=chosen.transfer_lead_time_days,
+        transfer_cost_minor=chosen.transfer_cost_minor,
+        refill_round_days=chosen.refill_round_days,
+        refill_cover_days=chosen.refill_cover_days,
+        overstock_weeks=chosen.overstock_weeks,
+    )
+
+
+def read_places(connection: Connection) -> list[PlaceStock]:
+    """Every planned product at each place that held it or has a par for it."""
+    with connection.cursor(row_factory=class_row(PlaceStock)) as cursor:
+        return cursor.execute(_QUERIES.stock_at_places.text).fetchall()
+
+
+def read_product_sites(
+    connection: Connection, places: list[PlaceStock], *, to_position: int
+) -> list[ProductSite]:
+    """Every planned product at each site, with what it may need at most in the coming weeks.
+
+    What is on order is what was so at this position of the ledger.
+    """
+    totals: dict[int, TotalDemand] = {
+        site_id: totals_from_json(stored)
+        for site_id, stored in connection.execute(_QUERIES.distributions.text).fetchall()
+    }
+    on_its_way: dict[tuple[int, int], int] = {}
+    for place in places:
+        if place.is_in_transit:
+            key = (place.product_id, place.site_id)
+            on_its_way[key] = on_its_way.get(key, 0) + place.on_hand
+    with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        rows = cursor.execute(
+            _QUERIES.stock_and_policy.text, {"to_position": to_position}
+        ).fetchall()
+    made = []
+    for site_id, here in groupby(rows, key=lambda row: row.site_id):
+        of_site = list(here)
+        mean = np.array([row.mean for row in of_site])
+        upper = _upper_demand(mean, totals[site_id])
+        made += [
+            row.with_demand(
+                mean[at],
+                overstock_demand=int(upper[at]),
+                on_its_way=on_its_way.get((row.product_id, site_id), 0),
+            )
+            for at, row in enumerate(of_site)
+        ]
+    return made
+
+
+def _upper_demand(mean: Array, totals: TotalDemand) -> Array:
+    """Units that demand stays below, with the chance of the service level, until it is too much."""
+    days = 7 * settings().overstock_weeks
+    expected = expected_totals(mean, np.full(len(mean), days))
+    upper: Array = np.ceil(np.round(totals.quantile(expected, days, settings().service_level), 6))
+    return upper
+
+
+def read_shown(connection: Connection) -> dict[Key, Shown]:
+    """The lines that people see or turned down, by what they are about; locked."""
+    with connection.cursor(row_factory=class_row(_Live)) as cursor:
+        live = cursor.execute(_QUERIES.live_suggestions.text).fetchall()
+    return {
+        (line.kind, line.product_id, line.site_id, line.location_id): Shown(
+            suggestion_id=line.suggestion_id,
+            status=line.status,
+            quantity=line.quantity,
+            priority=line.priority,
+            from_site_id=line.from_site_id,
+            from_location_id=line.from_location_id,
+        )
+        for line in live
+    }

@@ -1,0 +1,82 @@
+"""What the plan is made from: products at sites, their places, and what the user chose."""
+
+from dataclasses import dataclass
+
+from orchestration.planning.expected import Array, expected_demand
+from orchestration.planning.replenishment import Policy, Stock, days_until_stockout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What the user chose for lines that are no purchase; costs in minor units."""
+
+    transfer_lead_time_days: int = 2
+    transfer_cost_minor: int = 0
+    refill_round_days: float = 1.0
+    refill_cover_days: float = 7.0
+    overstock_weeks: int = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductSite:
+    """One planned product at one site; mean (H,) is the expected demand of each coming day.
+
+    on_hand_here: units at the site and not on their way to it. overstock_demand: the upper
+    quantile of demand over the weeks after which stock is too much.
+    """
+
+    product_id: int
+    site_id: int
+    site: str
+    is_simulated: bool
+    supplier_id: int | None
+    policy: Policy
+    stock: Stock
+    mean: Array
+    on_hand_here: int
+    overstock_demand: int
+    unit_cost_minor: int | None = None
+    currency: str | None = None
+
+    @property
+    def days_until_stockout(self) -> float | None:
+        return days_until_stockout(
+            on_hand=self.stock.on_hand, mean_demand=expected_demand(self.mean)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceStock:
+    """One product at one place; capacity is what the place takes of all products together."""
+
+    product_id: int
+    site_id: int
+    location_id: int
+    code: str
+    is_selling: bool
+    is_in_transit: bool = False
+    refilled_from_location_id: int | None = None
+    capacity: int | None = None
+    on_hand: int = 0
+    reserved: int = 0
+    used_28_days: int = 0
+    used_28_days_before: int = 0
+    used_91_days: int = 0
+    par: int | None = None
+    minimum: int = 0
+
+
+def cost_to_buy(site: ProductSite, quantity: int) -> str | None:
+    """What the units cost from the supplier, in words; None where nobody said."""
+    if site.unit_cost_minor is None or site.currency is None:
+        return None
+    return amount(site.unit_cost_minor * quantity, site.currency)
+
+
+def amount(minor: int, currency: str) -> str:
+    """Minor units in words, by the digits that ISO 4217 gives the currency."""
+    digits = _MINOR_DIGITS.get(currency, 2)
+    return f"{currency} {minor / 10**digits:,.{digits}f}"
+
+
+_MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "TND": 3}
