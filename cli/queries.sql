@@ -74,7 +74,7 @@ select
 from planning.suggestions
 inner join catalog.products on suggestions.product_id = products.product_id
 inner join catalog.sites on suggestions.site_id = sites.site_id
-where suggestions.status = 'open'
+where suggestions.status = 'open' and suggestions.kind = 'purchase'
 order by
     array_position(array['critical', 'high', 'medium', 'low'], suggestions.priority),
     suggestions.days_until_stockout asc nulls last,

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.alerts.schemas import ShownAlert, Summary
+from api.purchasing.schemas import Kind, PlanLine
 
 _MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _MONTHS_AND_DAY = "%-d %b"
@@ -125,6 +126,35 @@ def tiles(summary: Summary) -> list[Tile]:
         Tile("products", number(summary.products), "/stock", "catalog.products"),
         Tile("stock at cost", value, "/stock", "ledger.stock_levels"),
     ]
+
+
+_TO_DO: dict[Kind, str] = {
+    "purchase": "Buy {}",
+    "transfer": "Bring {}",
+    "refill": "Carry {}",
+    "overstock": "{} too many",
+    "dead_stock": "{} not asked for",
+    "slow_seller": "{} sell slowly",
+    "lower_minimum": "Minimum too high by {}",
+}
+
+
+def to_do(line: PlanLine) -> str:
+    """What a line of the plan says to do: Buy 48."""
+    return _TO_DO[line.kind].format(number(line.quantity))
+
+
+def where_from(line: PlanLine) -> str:
+    """From where to where a line of the plan moves goods."""
+    match line.kind:
+        case "purchase":
+            return f"{line.supplier or 'no supplier'} \N{MIDDLE DOT} {line.site}"
+        case "transfer":
+            return f"from {line.from_site} to {line.site}"
+        case "refill":
+            return f"from {line.from_location} to {line.location}"
+        case _:
+            return line.location or line.site
 
 
 def slack_text(alert: ShownAlert) -> str:

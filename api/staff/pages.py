@@ -21,6 +21,10 @@ from api.staff import csrf, formats, service
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
+_FILTERS = (
+    "money", "number", "signed", "cover", "day", "moment", "terms", "slack_text", "to_do",
+    "where_from",
+)  # fmt: skip
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SAFE_METHODS = {"GET", "HEAD"}
 
@@ -219,6 +223,6 @@ def _templates() -> Environment:
     )
     environment.globals.update(static=static, address=address)
     environment.filters["quoted"] = quoted
-    for name in ("money", "number", "signed", "cover", "day", "moment", "terms", "slack_text"):
+    for name in _FILTERS:
         environment.filters[name] = getattr(formats, name)
     return environment

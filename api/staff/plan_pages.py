@@ -1,7 +1,7 @@
-"""The restock plan: what to buy, why, and the same as a file for whoever orders."""
+"""The plan: what to buy, move, carry and part with, and why; the same as a file."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, StreamingResponse
@@ -10,6 +10,7 @@ from api.database import DatabasePool
 from api.deps import Pool, Reader, ReadingConnection, Sites
 from api.pagination import MAXIMUM_LIMIT, Paging
 from api.purchasing import approving, service
+from api.purchasing.schemas import Kind
 from api.spreadsheet import UTF_8_MARK, csv_line
 from api.staff import service as staff
 from api.staff.pages import CurrentShell, PageRoute, address, page
@@ -19,12 +20,18 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _A_PAGE = 30
 _COLUMNS = (
-    "priority", "sku", "product", "site", "supplier", "quantity", "inventory_position",
-    "reorder_point", "order_up_to_level", "days_until_stockout", "reason", "suggestion_id",
-    "version",
+    "kind", "priority", "sku", "product", "site", "supplier", "from_site", "from_location",
+    "location", "quantity", "inventory_position", "reorder_point", "order_up_to_level",
+    "days_until_stockout", "reason", "suggestion_id", "version",
 )  # fmt: skip
 Site = Annotated[SoughtCode | None, Query()]
+Show = Annotated[Literal["orders", "walk", "excess"], Query()]
 Cursor = Annotated[str | None, Query(max_length=500)]
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "orders": ("purchase", "transfer"),
+    "walk": ("refill",),
+    "excess": ("overstock", "dead_stock", "slow_seller", "lower_minimum"),
+}
 
 
 @router.get("/plan")
@@ -33,10 +40,15 @@ async def show_plan(
     shell: CurrentShell,
     connection: ReadingConnection,
     site: Site = None,
+    show: Show = "orders",
     cursor: Cursor = None,
 ) -> HTMLResponse:
     lines, next_cursor = await service.list_plan(
-        connection, paging=Paging(_A_PAGE, cursor), sites=shell.sites, site=site
+        connection,
+        paging=Paging(_A_PAGE, cursor),
+        sites=shell.sites,
+        site=site,
+        kinds=_KINDS[show],
     )
     freshness = await staff.read_freshness(connection)
     return page(
@@ -45,11 +57,14 @@ async def show_plan(
         shell=shell,
         here="plan",
         site=site,
+        show=show,
         sites=await staff.list_sites(connection, sites=shell.sites),
         lines=lines,
         purchases=await approving.count_purchases(connection, site=site, sites=shell.sites),
         refreshed_at=freshness["refreshed_at"],
-        next_address=address("/plan", site=site, cursor=next_cursor) if next_cursor else None,
+        next_address=(
+            address("/plan", site=site, show=show, cursor=next_cursor) if next_cursor else None
+        ),
     )
 
 

@@ -61,7 +61,10 @@ async def start(
     """The state of everything in a few numbers, and what needs someone now."""
     summary = await alerts.summarize(connection, sites=shell.sites)
     lines, _ = await purchasing.list_plan(
-        connection, paging=Paging(_SHOWN_AT_START, None), sites=shell.sites
+        connection,
+        paging=Paging(_SHOWN_AT_START, None),
+        sites=shell.sites,
+        kinds=("purchase", "transfer"),
     )
     return page(
         request,

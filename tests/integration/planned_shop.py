@@ -25,6 +25,19 @@ from catalog.products, catalog.sites where sku = %s
 returning suggestion_id
 """
 
+_REFILL = """
+insert into planning.suggestions (
+    kind, product_id, site_id, from_location_id, location_id, quantity, priority,
+    inventory_position, reorder_point, order_up_to_level, days_until_stockout, reason, arithmetic,
+    refresh_id
+)
+select
+    'refill', product_id, places.site_id, sources.location_id, places.location_id, %s, %s,
+    20, 40, 60, 0.5, places.code || ' holds 2.', '{"par": 8}', 1
+from catalog.products, catalog.locations as places, catalog.locations as sources
+where sources.code = 'BACK-01' and places.code = %s and sku = %s
+"""
+
 _ALERT = """
 insert into alerts.alerts
 (kind, severity, product_id, site_id, message, recommendation, position, opened_at)
@@ -53,6 +66,10 @@ class PlannedShop(SmallShop):
         terms = json.dumps({"mean_daily_demand": 4, "pack_size": 12})
         (row,) = self.rows(_SUGGESTION, (quantity, priority, days, terms, status, sku))
         return UUID(str(row[0]))
+
+    def refill(self, sku: str, *, to: str, quantity: int = 6, priority: str = "low") -> None:
+        """A line of today's walk, from the back room to `to`."""
+        self.execute(_REFILL, (quantity, priority, to, sku))
 
     def alert(
         self,

@@ -28,6 +28,14 @@ insert into alerts.alerts (
 select %(alert_id)s, 'critical_low', 'critical', product_id, site_id,
     'Hidden ducks are low.', 'Hidden', 'open', 1
 from catalog.products, catalog.sites where sku = 'DUCK' and sites.code = 'far';
+insert into planning.suggestions (
+    kind, product_id, site_id, from_site_id, quantity, priority, inventory_position,
+    reorder_point, order_up_to_level, reason, arithmetic, refresh_id
+)
+select 'transfer', product_id, near.site_id, far.site_id, 5, 'high', 1, 2, 3,
+    'Hidden has 90.', '{}', 1
+from catalog.products, catalog.sites as near, catalog.sites as far
+where sku = 'DUCK' and near.code = 'near' and far.code = 'far';
 insert into alerts.alerts (
     kind, severity, product_id, site_id, location_id, message, recommendation, position, detail
 )

@@ -20,7 +20,7 @@ from orchestration.definitions import definitions
 from orchestration.settings import settings
 
 PLAN = """
-select suggestion_id, version, status, product_id, quantity, arithmetic, updated_at
+select suggestion_id, version, status, product_id, quantity, arithmetic, updated_at, kind
 from planning.suggestions order by suggestion_id
 """
 POLICIES = "select * from planning.policies order by product_id, site_id"
@@ -93,7 +93,10 @@ doomed as (
         row_number() over (order by levels.location_id)
         + (select max(position) from ledger.inventory_events) as position
     from ledger.stock_levels as levels
-    where levels.product_id = {product_id} and levels.on_hand > 0
+    where
+        levels.product_id = {product_id}
+        and levels.on_hand > 0
+        and ({place} is null or levels.location_id = {place})
 
 ),
 
@@ -124,6 +127,11 @@ insert into ledger.movements (
 )
 select position, 0, product_id, location_id, -on_hand, 0, 0 from doomed
 """
+
+
+def sell_out(product_id: int, *, place: int | None = None) -> str:
+    """A sale of all that is left, everywhere or at one place."""
+    return _SELL_OUT.format(product_id=product_id, place=place or "null")
 
 
 def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade: Arcade) -> None:
@@ -161,21 +169,51 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     # when a product that was not on the plan is sold out today
     (product_id, reorder_point, level) = arcade.rows(
         "select policies.product_id, policies.reorder_point, policies.order_up_to_level"
-        " from planning.policies left join planning.suggestions"
-        " using (product_id, site_id) where suggestion_id is null and policies.reorder_point > 0"
+        " from planning.policies where not exists (select from planning.suggestions"
+        " where suggestions.product_id = policies.product_id and kind = 'purchase')"
+        " and policies.reorder_point > 0"
         " order by policies.reorder_point desc limit 1"
     )[0]
-    arcade.record(_SELL_OUT.format(product_id=product_id))
+    arcade.record(sell_out(product_id))
     arcade.refresh("incremental")
     # then it is, from nothing up to its level, and nothing else is new; its forecast waits for
     # the day to close
-    new = [row for row in arcade.rows(PLAN) if row not in plan]
-    assert [row[3] for row in new] == [product_id]
+    changed = [row for row in arcade.rows(PLAN) if row not in plan]
+    assert {row[3] for row in changed} == {product_id}
+    new = [row for row in changed if row[7] == "purchase"]
+    assert len(new) == 1
     terms = new[0][5]
     assert terms["inventory_position"] == 0
     assert terms["reorder_point"] == reorder_point
     assert new[0][4] >= level
     assert arcade.rows(FORECASTS) == issued
+
+
+def test_an_empty_machine_with_stock_behind_it_is_a_stop_of_the_walk(arcade: Arcade) -> None:
+    # given the machine of which most was sold of those with the most behind them
+    [(product_id, place, behind)] = arcade.rows(
+        "select stock.product_id, stock.location_id, sources.on_hand"
+        " from ledger.stock_levels as stock inner join catalog.locations using (location_id)"
+        " inner join ledger.stock_levels as sources on stock.product_id = sources.product_id"
+        " and locations.refilled_from_location_id = sources.location_id"
+        " where stock.on_hand > 0 and sources.on_hand > 5 order by (select count(*)"
+        " from ledger.movements where movements.product_id = stock.product_id"
+        " and movements.location_id = stock.location_id) desc limit 1"
+    )
+    # when it is played empty
+    arcade.record(sell_out(product_id, place=place))
+    arcade.refresh("full")
+    # then it is to be filled from there, with no more than there is, and why is said
+    [(quantity, source, reason, terms)] = arcade.rows(
+        "select quantity, from_location_id, reason, arithmetic from planning.suggestions"
+        " where kind = 'refill' and product_id = %(product_id)s and location_id = %(place)s",
+        product_id=product_id,
+        place=place,
+    )
+    assert 0 < quantity <= behind == terms["on_hand_at_source"]
+    assert source is not None
+    assert "holds 0" in reason
+    assert terms["used_28_days"] > 0
 
 
 def test_what_was_approved_or_turned_down_is_not_suggested_again(arcade: Arcade) -> None:
@@ -184,9 +222,9 @@ def test_what_was_approved_or_turned_down_is_not_suggested_again(arcade: Arcade)
         "select product_id from ledger.inventory_events where event_type = 'sold'"
         " group by product_id order by count(*) desc, product_id limit 1"
     )
-    arcade.record(_SELL_OUT.format(product_id=sold_out))
+    arcade.record(sell_out(sold_out))
     arcade.refresh("full")
-    plan = arcade.rows(PLAN)
+    plan = [row for row in arcade.rows(PLAN) if row[7] == "purchase"]
     bought = next(row for row in plan if row[3] == sold_out)
     unwanted = max(
         (row for row in plan if row[3] != sold_out),
@@ -195,14 +233,14 @@ def test_what_was_approved_or_turned_down_is_not_suggested_again(arcade: Arcade)
     asyncio.run(approve_and_dismiss(arcade, bought, unwanted))
     # when it is planned again, with the other lines as they were
     arcade.refresh("incremental")
-    again = {row[0]: row for row in arcade.rows(PLAN)}
+    again = {row[0]: row for row in arcade.rows(PLAN) if row[7] == "purchase"}
     # then neither is asked for anew
     assert set(again) == {row[0] for row in plan}
     assert (again[bought[0]][2], again[unwanted[0]][2]) == ("approved", "dismissed")
     others = [row for row in plan if row not in (bought, unwanted)]
     assert [again[row[0]] for row in others] == others
     # when the reason of the dismissed one changes
-    arcade.record(_SELL_OUT.format(product_id=unwanted[3]))
+    arcade.record(sell_out(unwanted[3]))
     done = arcade.refresh("incremental")
     # then it is told again, as another version
     [(status, version)] = arcade.rows(

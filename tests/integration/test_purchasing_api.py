@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.integration.planned_shop import BEAR, DUCK, PlannedShop, planned_shop
-from tests.serving import let_in, serving, with_token
+from tests.serving import PASSWORD, let_in, serving, with_token
 
 
 @pytest.fixture
@@ -84,6 +84,9 @@ def test_a_line_of_the_plan_has_every_field_of_the_interface(
                 "sku": BEAR,
                 "site": "riverside",
                 "supplier": "toys",
+                "from_site": None,
+                "from_location": None,
+                "location": None,
                 "quantity": 48,
                 "priority": "high",
                 "inventory_position": 20,
@@ -91,6 +94,7 @@ def test_a_line_of_the_plan_has_every_field_of_the_interface(
                 "order_up_to_level": 60,
                 "days_until_stockout": 2.5,
                 "reason": "Twenty are left.",
+                "arithmetic": {"mean_daily_demand": 4, "pack_size": 12},
             }
         ],
         "next_cursor": None,
@@ -111,6 +115,46 @@ def test_the_most_pressing_line_comes_first(
     shop.suggest("P3", status="closed")
     told = [line["sku"] for line in every_item(api, "/v1/restock-plan", limit=limit)]
     assert told == ["P1", DUCK, BEAR, "P2"]
+
+
+def test_refills_are_a_walk_behind_all_other_lines(api: httpx.Client, shop: PlannedShop) -> None:
+    shop.execute(
+        "insert into catalog.locations (code, site_id, kind, name, selling)"
+        " select 'CLAW-0' || n, site_id, 'claw_machine', 'Claw', true"
+        " from catalog.sites, generate_series(2, 4) n"
+    )
+    for place in ("CLAW-03", "CLAW-01", "CLAW-04", "CLAW-02"):
+        shop.refill(BEAR, to=place, priority="high" if place == "CLAW-03" else "low")
+    shop.suggest(BEAR, priority="low", days=None)
+    lines = every_item(api, "/v1/restock-plan", limit=2)
+    assert [line["location"] for line in lines] == [
+        None, "CLAW-01", "CLAW-02", "CLAW-03", "CLAW-04"
+    ]  # fmt: skip
+    assert {line["from_location"] for line in lines[1:]} == {"BACK-01"}
+    walk = every_item(api, "/v1/restock-plan", kind="refill")
+    assert walk == lines[1:]
+
+
+def test_a_transfer_is_told_to_who_sees_both_of_its_sites(
+    api: httpx.Client, shop: PlannedShop
+) -> None:
+    shop.execute("insert into catalog.sites (code, name) values ('hilltop', 'Hilltop')")
+    shop.execute(
+        "insert into planning.suggestions (kind, product_id, site_id, from_site_id, quantity,"
+        " priority, inventory_position, reorder_point, order_up_to_level, reason, arithmetic,"
+        " refresh_id) select 'transfer', product_id, here.site_id, there.site_id, 5, 'high', 1, 2,"
+        " 3, 'Hilltop has 90.', '{}', 1 from catalog.products, catalog.sites as here,"
+        " catalog.sites as there where sku = %s and here.code = 'riverside'"
+        " and there.code = 'hilltop'",
+        (BEAR,),
+    )
+    (line,) = api.get("/v1/restock-plan").json()["items"]
+    assert (line["kind"], line["from_site"], line["site"]) == ("transfer", "hilltop", "riverside")
+    # given someone of one of the two sites
+    rita = {"username": "rita", "role": "viewer", "sites": ["riverside"], "password": PASSWORD}
+    assert api.post("/v1/users", json=rita).status_code == 201
+    with with_token(str(api.base_url), username="rita") as neighbour:
+        assert neighbour.get("/v1/restock-plan").json()["items"] == []
 
 
 def test_a_site_without_lines_has_an_empty_plan(api: httpx.Client, shop: PlannedShop) -> None:

@@ -16,7 +16,17 @@ from cli.parts import ROOT
 from tests.integration.planned_shop import BEAR, DUCK, PlannedShop, planned_shop
 from tests.serving import Browser, browser, hidden, let_in, serving
 
-PAGES = ["/", "/stock", "/record", "/alerts", "/plan", f"/products/{BEAR}", "/places/CLAW-01"]
+PAGES = [
+    "/",
+    "/stock",
+    "/record",
+    "/alerts",
+    "/plan",
+    "/plan?show=walk",
+    "/plan?show=excess",
+    f"/products/{BEAR}",
+    "/places/CLAW-01",
+]
 
 
 @pytest.fixture
@@ -459,6 +469,19 @@ def test_the_plan_says_why_and_goes_into_a_spreadsheet(staff: Browser, shop: Pla
     lines = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert [line["quantity"] for line in lines] == ["24", "48"]
     assert lines[0]["product"] == "'=1+1", "a spreadsheet must not run it"
+
+
+def test_todays_walk_is_a_page_of_its_own_in_the_order_of_the_places(
+    staff: Browser, shop: PlannedShop
+) -> None:
+    shop.refill(BEAR, to="CLAW-01", quantity=6)
+    shop.suggest(DUCK, quantity=24)
+    walk = staff.get("/plan?show=walk").text
+    assert "Carry 6" in walk
+    assert "from BACK-01 to CLAW-01" in walk
+    assert "CLAW-01 holds 2." in walk
+    assert "Buy 24" not in walk
+    assert "Carry 6" not in staff.get("/plan").text
 
 
 def test_the_start_page_says_what_the_data_are(staff: Browser, shop: PlannedShop) -> None:
