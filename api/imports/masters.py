@@ -7,8 +7,8 @@ import duckdb
 
 from api.catalog.schemas import Location, Product, Site
 from api.catalog.service import upsert_locations, upsert_products, upsert_sites
+from api.currencies import MINOR_UNIT_DIGITS
 from api.database import DatabaseConnection
-from api.imports.currencies import MINOR_UNIT_DIGITS
 from api.imports.duck import lines, rows
 from api.imports.masters_fields import minor_units
 from api.imports.naming import title_of

@@ -9,8 +9,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Literal
 
 from api.catalog.barcodes import BarcodeError, gtin_14
+from api.currencies import MINOR_UNIT_DIGITS
 from api.imports.columns import Column, said_columns
-from api.imports.currencies import MINOR_UNIT_DIGITS
 
 Form = Literal["code", "text", "whole", "money", "yes_no", "gtin", "day", "options"]
 _GREATEST = 2**53 - 1

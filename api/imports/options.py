@@ -2,7 +2,7 @@
 
 from zoneinfo import available_timezones
 
-from api.imports.currencies import MINOR_UNIT_DIGITS
+from api.currencies import MINOR_UNIT_DIGITS
 from api.imports.errors import OptionUnusable
 from api.imports.schemas import ImportOptions
 

@@ -1,5 +1,6 @@
 """Approvals of the plan, and purchase orders under /v1/purchase-orders."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.deps import Connection, Manager, Pool, Reader, ReadingConnection, Recorder
 from api.ledger.routes import CurrentLedger
 from api.pagination import Page, Paging, page_of
-from api.purchasing import approving, orders
+from api.purchasing import approving, documents, orders
 from api.purchasing.order_schemas import (
     ApprovalResults,
     Approvals,
@@ -77,6 +78,37 @@ async def list_orders(
     )
     shown, next_cursor = page_of(found, asked.limit, lambda numbered: (numbered[0],))
     return Page(items=[order for _, order in shown], next_cursor=next_cursor)
+
+
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
+_PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}}}
+
+
+@router.get(_ORDER + ".csv", response_class=Response, responses=_CSV)
+async def get_order_as_csv(
+    number: Number, connection: ReadingConnection, actor: Reader
+) -> Response:
+    """What is asked of the supplier, a row a line."""
+    order = await orders.read_order(connection, number, sites=actor.sites)
+    return _file(documents.as_csv(order), f"{order.number}.csv", "text/csv; charset=utf-8")
+
+
+@router.get(_ORDER + ".pdf", response_class=Response, responses=_PDF)
+async def get_order_as_pdf(
+    number: Number, connection: ReadingConnection, actor: Reader
+) -> Response:
+    """The order as it is printed."""
+    order = await orders.read_order(connection, number, sites=actor.sites)
+    # In a thread: a long order takes a while, in which others would wait.
+    made = await asyncio.to_thread(documents.as_pdf, order)
+    return _file(made, f"{order.number}.pdf", "application/pdf", shown="inline")
+
+
+def _file(
+    content: str | bytes, name: str, media_type: str, *, shown: str = "attachment"
+) -> Response:
+    headers = {"Content-Disposition": f'{shown}; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 @router.get(_ORDER)

@@ -8,9 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.alerts.schemas import ShownAlert, Summary
+from api.currencies import MINOR_UNIT_DIGITS
 from api.purchasing.schemas import Kind, PlanLine
 
-_MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _MONTHS_AND_DAY = "%-d %b"
 _NONE = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
@@ -38,7 +38,7 @@ def money(minor: int, currency: str | None) -> str:
 
 def minor_digits(currency: str | None) -> int:
     """How many digits of an amount stand behind the point."""
-    return _MINOR_DIGITS.get(currency or "", 2)
+    return MINOR_UNIT_DIGITS.get(currency or "", 2)
 
 
 def cover(days: float | None) -> str:

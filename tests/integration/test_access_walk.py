@@ -214,6 +214,8 @@ GET /v1/products/{sku}/recipe                    read
 PUT /v1/products/{sku}/recipe                    manage every site
 GET /v1/purchase-orders                          read
 GET /v1/purchase-orders/{number}                 read
+GET /v1/purchase-orders/{number}.csv             read
+GET /v1/purchase-orders/{number}.pdf             read
 PATCH /v1/purchase-orders/{number}               manage
 POST /v1/purchase-orders/{number}/cancel         manage
 POST /v1/purchase-orders/{number}/close          manage

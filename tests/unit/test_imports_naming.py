@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.imports.currencies import MINOR_UNIT_DIGITS
+from api.currencies import MINOR_UNIT_DIGITS
 from api.imports.errors import HistoryMoved
 from api.imports.masters_fields import minor_units
 from api.imports.naming import site_of, source_of, title_of
