@@ -37,7 +37,9 @@ to parstock_api;
 grant select, insert, update on all tables in schema purchasing to parstock_api;
 revoke update on purchasing.receipts, purchasing.receipt_lines from parstock_api;
 grant select on all tables in schema alerts to parstock_api;
-grant update (status, acknowledged_at, acknowledged_by, resolved_at, resolved_by)
+grant update (
+    status, acknowledged_at, acknowledged_by, snoozed_until, resolved_at, resolved_by
+)
 on alerts.alerts to parstock_api;
 grant insert (kind, alert_id, payload), update (payload) on alerts.outbox to parstock_api;
 

@@ -18,4 +18,4 @@ class AlertIsResolved(Conflict):
     title = "The alert is over"
 
     def __init__(self, alert_id: UUID) -> None:
-        super().__init__(f"Alert {alert_id} is resolved, so it cannot be acknowledged any more.")
+        super().__init__(f"Alert {alert_id} is resolved, so there is nothing left to do.")

@@ -15,6 +15,7 @@ select
     alerts.recommendation,
     alerts.opened_at,
     alerts.resolved_at,
+    alerts.snoozed_until,
     alerts.channel
 from alerts.alerts
 left join catalog.products
@@ -57,6 +58,7 @@ select
     alerts.recommendation,
     alerts.opened_at,
     alerts.resolved_at,
+    alerts.snoozed_until,
     alerts.channel
 from alerts.alerts
 left join catalog.products
@@ -129,7 +131,15 @@ update alerts.alerts
 set
     status = 'acknowledged',
     acknowledged_at = now(),
+    snoozed_until = null,
     acknowledged_by = %(actor_id)s::integer
+where alerts.alert_id = %(alert_id)s::uuid;
+
+-- name: snooze_alert
+update alerts.alerts
+set
+    status = 'snoozed',
+    snoozed_until = %(until)s::timestamptz
 where alerts.alert_id = %(alert_id)s::uuid;
 
 -- name: resolve_alert

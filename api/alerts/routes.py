@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.alerts import service
-from api.alerts.schemas import Alert, AlertStatus, CountRequest, Severity, Summary
+from api.alerts.schemas import Alert, AlertStatus, CountRequest, Severity, Snooze, Summary
 from api.deps import Connection, Reader, ReadingConnection, Recorder
 from api.pagination import Page, PagingQuery
 from api.text import SoughtCode
@@ -33,6 +33,15 @@ async def list_alerts(
 async def acknowledge_alert(alert_id: UUID, connection: Connection, actor: Recorder) -> Alert:
     """Say that someone has seen it; its message in Slack says so too."""
     alert = await service.acknowledge(connection, alert_id, actor=actor)
+    return alert.as_answered()
+
+
+@router.post("/alerts/{alert_id}/snooze")
+async def snooze_alert(
+    alert_id: UUID, asked: Snooze, connection: Connection, actor: Recorder
+) -> Alert:
+    """Put it off; then it is open again and told again, unless it ended meanwhile."""
+    alert = await service.snooze(connection, alert_id, until=asked.until, actor=actor)
     return alert.as_answered()
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 AlertStatus = Literal["open", "acknowledged", "snoozed", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
@@ -29,6 +29,13 @@ class Alert(_Item):
     recommendation: str
     opened_at: datetime
     resolved_at: datetime | None
+    snoozed_until: datetime | None = Field(description="then it is open again")
+
+
+class Snooze(_Item):
+    """How long nobody wants to hear of an alert."""
+
+    until: AwareDatetime = Field(description="a moment within the next 90 days")
 
 
 class ShownAlert(Alert):

@@ -3,7 +3,7 @@
 A change and the outbox row that tells of it are of one transaction, which the request owns.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +14,11 @@ from api.alerts.schemas import AlertStatus, CountRequest, Severity, ShownAlert, 
 from api.database import DatabaseConnection
 from api.deps import Actor, Sites
 from api.pagination import Paging, page_of, parse_part
+from api.problems import invalid_field
 from db.sql import Query, load_queries
 
 _queries = load_queries(__file__)
+_LONGEST_SNOOZE = timedelta(days=90)
 
 
 async def list_alerts(
@@ -99,6 +101,22 @@ async def acknowledge(
     return await read_alert(connection, alert_id, sites=actor.sites)
 
 
+async def snooze(
+    connection: DatabaseConnection, alert_id: UUID, *, until: datetime, actor: Actor
+) -> ShownAlert:
+    """Nobody is told of it until then, unless it ends; then it is open again.
+
+    Raises UnprocessableContent where `until` is not within the next 90 days.
+    """
+    now = datetime.now(UTC)
+    if not now < until <= now + _LONGEST_SNOOZE:
+        raise invalid_field("#/until", "Expected a moment within the next 90 days")
+    if await _lock(connection, alert_id, actor.sites) == "resolved":
+        raise AlertIsResolved(alert_id)
+    await _change(connection, _queries.snooze_alert, alert_id, actor.actor_id, until=until)
+    return await read_alert(connection, alert_id, sites=actor.sites)
+
+
 async def resolve(connection: DatabaseConnection, alert_id: UUID, *, actor: Actor) -> ShownAlert:
     """The need has ended; saying so twice changes nothing."""
     if await _lock(connection, alert_id, actor.sites) != "resolved":
@@ -121,9 +139,9 @@ async def _lock(connection: DatabaseConnection, alert_id: UUID, sites: Sites) ->
 
 
 async def _change(
-    connection: DatabaseConnection, query: Query, alert_id: UUID, actor_id: int
+    connection: DatabaseConnection, query: Query, alert_id: UUID, actor_id: int, **values: object
 ) -> None:
-    await _fetch(connection, query, alert_id=alert_id, actor_id=actor_id)
+    await _fetch(connection, query, alert_id=alert_id, actor_id=actor_id, **values)
     await _fetch(connection, _queries.tell_of_alert, alert_id=alert_id, actor_id=actor_id)
     await _fetch(connection, _queries.wake_the_sender)
 

@@ -1,5 +1,6 @@
 """Alerts: what needs someone, with the two buttons that Slack will have too."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from api.staff.pages import CurrentShell, PageRoute, address, page, see_other
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _A_PAGE = 25
+_SNOOZE = timedelta(days=1)
 Show = Annotated[str, Query(pattern="^(live|resolved)$")]
 Skip = Annotated[int, Query(ge=0, le=100_000)]
 Cursor = Annotated[str | None, Query(max_length=500)]
@@ -58,6 +60,14 @@ async def show_alerts(
 async def acknowledge(alert_id: UUID, pool: Pool, actor: StaffMember) -> RedirectResponse:
     async with pool.acquire() as connection, connection.transaction():
         await service.acknowledge(connection, alert_id, actor=actor)
+    return see_other(address("/alerts", done=alert_id))
+
+
+@router.post("/alerts/{alert_id}/snooze")
+async def snooze(alert_id: UUID, pool: Pool, actor: StaffMember) -> RedirectResponse:
+    until = datetime.now(UTC) + _SNOOZE
+    async with pool.acquire() as connection, connection.transaction():
+        await service.snooze(connection, alert_id, until=until, actor=actor)
     return see_other(address("/alerts", done=alert_id))
 
 

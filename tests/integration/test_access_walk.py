@@ -49,6 +49,7 @@ GET /                                            read
 GET /alerts                                      read
 POST /alerts/{alert_id}/acknowledge              forms
 POST /alerts/{alert_id}/resolve                  forms
+POST /alerts/{alert_id}/snooze                   forms
 GET /catalog                                     read
 GET /catalog/barcodes                            read
 GET /catalog/barcodes/{code}                     read
@@ -132,6 +133,7 @@ GET /stock                                       read
 GET /v1/alerts                                   read
 POST /v1/alerts/{alert_id}/acknowledge           record
 POST /v1/alerts/{alert_id}/resolve               record
+POST /v1/alerts/{alert_id}/snooze                record
 GET /v1/barcodes                                 read
 POST /v1/barcodes                                manage every site
 POST /v1/barcodes/batch                          manage every site

@@ -1,6 +1,7 @@
 """Alerts and the summary over HTTP."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -51,6 +52,7 @@ def test_an_alert_is_told_with_every_field_of_the_interface(
                 "recommendation": "Refill 10 from BACK-01.",
                 "opened_at": "2026-11-20T08:00:00Z",
                 "resolved_at": None,
+                "snoozed_until": None,
             }
         ],
         "next_cursor": None,
@@ -146,6 +148,32 @@ def test_what_is_over_cannot_be_acknowledged(api: httpx.Client, shop: PlannedSho
     assert answer.status_code == 409
     assert answer.json()["type"].endswith("alert-resolved")
     assert len(shop.outbox()) == 1
+
+
+def test_an_alert_is_put_off_until_a_moment(api: httpx.Client, shop: PlannedShop) -> None:
+    alert_id = shop.alert(BEAR)
+    until = datetime.now(UTC) + timedelta(days=1)
+    answer = api.post(f"/v1/alerts/{alert_id}/snooze", json={"until": until.isoformat()})
+    assert answer.json()["status"] == "snoozed"
+    assert datetime.fromisoformat(answer.json()["snoozed_until"]) == until
+    assert len(shop.outbox()) == 1
+    seen = api.post(f"/v1/alerts/{alert_id}/acknowledge").json()
+    assert (seen["status"], seen["snoozed_until"]) == ("acknowledged", None)
+    api.post(f"/v1/alerts/{alert_id}/resolve")
+    answer = api.post(f"/v1/alerts/{alert_id}/snooze", json={"until": until.isoformat()})
+    assert answer.status_code == 409
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=91)])
+def test_an_alert_is_not_put_off_for_ever(
+    api: httpx.Client, shop: PlannedShop, ahead: timedelta
+) -> None:
+    alert_id = shop.alert(BEAR)
+    until = datetime.now(UTC) + ahead
+    answer = api.post(f"/v1/alerts/{alert_id}/snooze", json={"until": until.isoformat()})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "#/until"
+    assert shop.outbox() == []
 
 
 @pytest.mark.parametrize("act", ["acknowledge", "resolve"])

@@ -205,14 +205,12 @@ def test_a_chunk_goes_in_smaller_parts_while_single_events_come(shop: str) -> No
             await ledger.record_batch(events, recorded_by=recorded_by)
             assert ledger.writer.groups_written - before == 1
             await record(event("received", sku=DUCK))
-            bulk = asyncio.create_task(
-                ledger.record_batch(
-                    [*(event() for _ in range(400)), *events], recorded_by=recorded_by
-                )
-            )
-            while not bulk.done():
-                await record(event("received", sku=DUCK))
-            results = await bulk
+            both = [*(event() for _ in range(400)), *events]
+            async with asyncio.TaskGroup() as group:
+                bulk = group.create_task(ledger.record_batch(both, recorded_by=recorded_by))
+                while not bulk.done():
+                    await record(event("received", sku=DUCK))
+            results = bulk.result()
             assert [result.status for result in results] == ["recorded"] * 400 + ["duplicate"] * 400
             assert ledger.writer.groups_written - before > 20
             assert ledger.writer.waiting == 0

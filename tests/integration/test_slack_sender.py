@@ -13,6 +13,7 @@ import pytest
 from api.deps import Role
 from db.connect import ORCHESTRATION_ROLE, connect
 from orchestration.defs.alerts.evaluation import evaluate
+from orchestration.defs.alerts.lives import wake
 from orchestration.defs.alerts.sender import Sender
 from orchestration.resources import Slack
 from tests.integration.small_shop import BEAR, CLAW, DUCK, SmallShop, small_shop
@@ -85,6 +86,28 @@ def test_an_alert_is_one_message_that_says_what_to_do(
     assert message.metadata["event_payload"] == {"alert_id": str(alert_id)}
     assert (channel, ts) == ("C0STOCK0001", message.ts)
     assert shop.outbox() == [("alert", True, 1)]
+
+
+def test_what_was_put_off_is_open_again_when_its_time_comes(
+    shop: SmallShop, connection: Connection, server: SlackServer
+) -> None:
+    empty_the_claw(shop, connection)
+    telling = sender(connection, server)
+    send_all(telling)
+    shop.execute(
+        "update alerts.alerts set status = 'snoozed', snoozed_until = now() + interval '1 hour'"
+    )
+    wake(connection)
+    assert shop.rows("select status from alerts.alerts") == [("snoozed",)]
+
+    shop.execute("update alerts.alerts set snoozed_until = now()")
+    wake(connection)
+    wake(connection)
+    send_all(telling)
+
+    assert shop.rows("select status, snoozed_until from alerts.alerts") == [("open", None)]
+    [message] = server.messages.values()
+    assert message.changes == 1
 
 
 def test_the_message_changes_in_place_when_seen_and_when_it_ends(

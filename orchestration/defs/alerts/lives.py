@@ -74,6 +74,12 @@ def carry_out(connection: Connection, changes: Changes) -> tuple[int, int]:
     return len(opened), len(ended)
 
 
+def wake(connection: Connection) -> None:
+    """Open again what was put off until now."""
+    with connection.transaction():
+        connection.execute(_QUERIES.wake_alerts.text)
+
+
 def _end(connection: Connection, alert_ids: Sequence[UUID]) -> list[UUID]:
     if not alert_ids:
         return []

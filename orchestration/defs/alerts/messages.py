@@ -59,6 +59,7 @@ class ToldAlert:
     opened_at: datetime
     acknowledged_at: datetime | None
     resolved_at: datetime | None
+    snoozed_until: datetime | None
     told_by: str | None
 
 
@@ -135,7 +136,8 @@ def _state(alert: ToldAlert) -> tuple[str | None, str]:
     if alert.status == "acknowledged" and alert.acknowledged_at is not None:
         return f"Acknowledged{by} {_time(alert.acknowledged_at)}", ":eyes:"
     if alert.status == "snoozed":
-        return f"Snoozed{by}", ":zzz:"
+        until = "" if alert.snoozed_until is None else f" until {_time(alert.snoozed_until)}"
+        return f"Snoozed{by}{until}", ":zzz:"
     return None, _KIND_SIGNS[alert.kind]
 
 

@@ -307,6 +307,23 @@ where
     and alerts.status <> 'resolved'
 returning alerts.alert_id
 
+-- name: wake_alerts
+-- Those whose time came are open again, and told as any other.
+with woken as (
+    update alerts.alerts
+    set
+        status = 'open',
+        snoozed_until = null
+    where alerts.status = 'snoozed' and alerts.snoozed_until <= now()
+    returning alerts.alert_id
+)
+
+insert into alerts.outbox (kind, alert_id)
+select
+    'alert',
+    woken.alert_id
+from woken
+
 -- name: queue_messages
 insert into alerts.outbox (kind, alert_id)
 select
@@ -412,6 +429,7 @@ select
     alerts.opened_at,
     alerts.acknowledged_at,
     alerts.resolved_at,
+    alerts.snoozed_until,
     alerts.is_baseline,
     alerts.position,
     alerts.channel,

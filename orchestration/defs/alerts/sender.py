@@ -65,6 +65,7 @@ class _Alert:
     opened_at: datetime
     acknowledged_at: datetime | None
     resolved_at: datetime | None
+    snoozed_until: datetime | None
     is_baseline: bool
     position: int
     channel: str | None
@@ -315,6 +316,7 @@ def _told(alert_id: UUID, alert: _Alert) -> ToldAlert:
         opened_at=alert.opened_at,
         acknowledged_at=alert.acknowledged_at,
         resolved_at=alert.resolved_at,
+        snoozed_until=alert.snoozed_until,
         told_by=alert.told_by,
     )
 

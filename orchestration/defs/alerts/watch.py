@@ -14,6 +14,7 @@ import psycopg
 from db.connect import ORCHESTRATION_ROLE, connect
 from db.sql import load_queries
 from orchestration.defs.alerts.evaluation import Evaluation, evaluate
+from orchestration.defs.alerts.lives import wake
 from orchestration.defs.alerts.sender import Sender
 from orchestration.resources import Slack
 
@@ -92,6 +93,7 @@ def _serve_once(
     served: Served,
     report: Callable[[Evaluation, float | None], None],
 ) -> float | None:
+    wake(connection)
     looked = evaluate(connection)
     pause_s = sender.send_due()
     served.sent = sender.sent
