@@ -37,6 +37,8 @@ from api.purchasing import order_routes as purchase_orders
 from api.purchasing import routes as purchasing
 from api.rejected import routes as rejected
 from api.settings import Settings, get_settings
+from api.slack import routes as slack
+from api.slack.starting import slack_listener
 from api.staff.routes import install_staff_pages
 from api.stopping import told_to_stop
 from api.storage import on_disk_full
@@ -89,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         purchasing,
         purchase_orders,
         alerts,
+        slack,
     ):
         app.include_router(feature.router)
     for feature in (imports, import_mappings, exports):
@@ -137,12 +140,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         app.state.uploads.start()
         app.state.followers = Followers(pool, settings.database_url, settings.feed)
+        app.state.slack = slack_listener(pool, settings)
+        app.state.slack.start()
         if app.state.owns_its_process:
             _collect_seldom()
         try:
             with told_to_stop(app.state.followers.waking.stopping):
                 yield
         finally:
+            await app.state.slack.stop()
             await app.state.followers.stop()
             await app.state.uploads.stop()
             await app.state.ledger.stop()

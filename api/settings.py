@@ -139,6 +139,20 @@ class Settings(BaseSettings):
     oidc_timeout_s: float = Field(default=5.0, gt=0)
     dagster_port: int = Field(default=3000, ge=1, le=65535, description="for links to lineage")
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, validation_alias="SLACK_SIGNING_SECRET"
+    )
+    slack_api_url: str = Field(
+        default="https://slack.com/api/",
+        validation_alias="SLACK_API_URL",
+        pattern=r"^https?://.+/$",
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://",
+        description="where people open the pages; for links in Slack",
+    )
     home: Path = Field(
         default=Path("~/.local/share/parstock"),
         validation_alias="PARSTOCK_HOME",

@@ -51,6 +51,13 @@ class Slack(SlackResource):
     def to_channel(self) -> str:
         return self.channel or settings().slack_channel
 
+    @property
+    def pages(self) -> str | None:
+        """Where the pages are, if someone takes the presses of buttons; else None."""
+        found = settings()
+        answers = found.slack_app_token is not None or found.slack_signing_secret is not None
+        return found.public_url if answers else None
+
     def get_client(self) -> WebClient:
         """A client that never sends twice by itself: whoever sends decides about a retry."""
         return WebClient(

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     slack_channel: Annotated[str, Field(alias="SLACK_CHANNEL")] = "#stock"
     slack_api_url: Annotated[str, Field(alias="SLACK_API_URL")] = _SLACK_API
 
+    # Either lets the API take what is pressed in Slack, so that messages have buttons.
+    slack_app_token: Annotated[SecretStr | None, Field(alias="SLACK_APP_TOKEN")] = None
+    slack_signing_secret: Annotated[SecretStr | None, Field(alias="SLACK_SIGNING_SECRET")] = None
+    public_url: Annotated[str, Field(alias="PARSTOCK_PUBLIC_URL")] = "http://127.0.0.1:8000"
+
     refresh_interval_seconds: Annotated[
         float, Field(alias="PARSTOCK_REFRESH_INTERVAL_SECONDS", ge=1)
     ] = 15.0
@@ -54,7 +59,7 @@ class Settings(BaseSettings):
         30.0
     )
 
-    @field_validator("slack_bot_token", mode="before")
+    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="before")
     @classmethod
     def _blank_is_none(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

@@ -22,6 +22,7 @@ CHANNEL_NAME = "#stock"
 CHANNEL_ID = "C0STOCK0001"
 
 _MOST_BLOCKS = 50
+_MOST_PRIVATE_METADATA = 3000
 _TEXT_LIMITS = {"section": 3000, "header": 150, "context": 3000}
 _BLOCK_TYPES = {"section", "header", "context", "divider", "actions"}
 
@@ -70,6 +71,9 @@ class SlackServer:
     faults: list[Fault] = field(default_factory=list)
     on_message: Callable[[Message], None] | None = None
     base_url: str = ""
+    line_url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    views: list[Answer] = field(default_factory=list)
     _lock: threading.Condition = field(default_factory=threading.Condition)
     _last_ts: int = 0
 
@@ -118,6 +122,10 @@ class SlackServer:
                 return self._update(arguments)
             case "conversations.history":
                 return self._history(arguments)
+            case "views.open":
+                return self._open(arguments)
+            case "apps.connections.open":
+                return {"ok": True, "url": self.line_url}
             case _:
                 return _refusal("unknown_method")
 
@@ -155,6 +163,21 @@ class SlackServer:
         message.metadata = _decoded(arguments.get("metadata")) or message.metadata
         message.changes += 1
         return {"ok": True, "channel": CHANNEL_ID, "ts": message.ts, "text": message.text}
+
+    def _open(self, arguments: Mapping[str, Any]) -> Answer:
+        view = _decoded(arguments.get("view")) or {}
+        if not arguments.get("trigger_id"):
+            return _refusal("invalid_trigger_id")
+        if len(view.get("private_metadata", "")) > _MOST_PRIVATE_METADATA:
+            return _refusal("invalid_arguments", "private_metadata has 3,000 characters at most")
+        self.views.append(view)
+        return {"ok": True, "view": view}
+
+    def take_answer(self, answer: Answer) -> None:
+        """What was sent to the address that came with a press."""
+        with self._lock:
+            self.answers.append(answer)
+            self._lock.notify_all()
 
     def _history(self, arguments: Mapping[str, Any]) -> Answer:
         if arguments.get("channel") != CHANNEL_ID:
@@ -206,6 +229,10 @@ def slack_server(*, port: int = 0, token: str = TOKEN) -> Iterator[SlackServer]:
 def _serve(request: BaseHTTPRequestHandler, state: SlackServer) -> None:
     body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
     prefix, _, method = request.path.rpartition("/")
+    if prefix == "/answers":
+        state.take_answer(json.loads(body))
+        _reply(request, 200, {"ok": True})
+        return
     if prefix != "/api":
         _reply(request, 404, _refusal("not_found"))
         return

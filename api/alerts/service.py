@@ -97,7 +97,7 @@ async def acknowledge(
     if status == "resolved":
         raise AlertIsResolved(alert_id)
     if status != "acknowledged":
-        await _change(connection, _queries.acknowledge_alert, alert_id, actor.actor_id)
+        await _change(connection, _queries.acknowledge_alert, alert_id, actor)
     return await read_alert(connection, alert_id, sites=actor.sites)
 
 
@@ -113,15 +113,21 @@ async def snooze(
         raise invalid_field("#/until", "Expected a moment within the next 90 days")
     if await _lock(connection, alert_id, actor.sites) == "resolved":
         raise AlertIsResolved(alert_id)
-    await _change(connection, _queries.snooze_alert, alert_id, actor.actor_id, until=until)
+    await _change(connection, _queries.snooze_alert, alert_id, actor, until=until)
     return await read_alert(connection, alert_id, sites=actor.sites)
 
 
 async def resolve(connection: DatabaseConnection, alert_id: UUID, *, actor: Actor) -> ShownAlert:
     """The need has ended; saying so twice changes nothing."""
     if await _lock(connection, alert_id, actor.sites) != "resolved":
-        await _change(connection, _queries.resolve_alert, alert_id, actor.actor_id)
+        await _change(connection, _queries.resolve_alert, alert_id, actor)
     return await read_alert(connection, alert_id, sites=actor.sites)
+
+
+async def tell(connection: DatabaseConnection, alert_id: UUID, *, actor: Actor) -> None:
+    """Have its message say how things stand now, after this user's doing."""
+    await _fetch(connection, _queries.tell_of_alert, alert_id=alert_id, actor_id=actor.actor_id)
+    await _fetch(connection, _queries.wake_the_sender)
 
 
 async def summarize(connection: DatabaseConnection, *, sites: Sites) -> Summary:
@@ -139,11 +145,10 @@ async def _lock(connection: DatabaseConnection, alert_id: UUID, sites: Sites) ->
 
 
 async def _change(
-    connection: DatabaseConnection, query: Query, alert_id: UUID, actor_id: int, **values: object
+    connection: DatabaseConnection, query: Query, alert_id: UUID, actor: Actor, **values: object
 ) -> None:
-    await _fetch(connection, query, alert_id=alert_id, actor_id=actor_id, **values)
-    await _fetch(connection, _queries.tell_of_alert, alert_id=alert_id, actor_id=actor_id)
-    await _fetch(connection, _queries.wake_the_sender)
+    await _fetch(connection, query, alert_id=alert_id, actor_id=actor.actor_id, **values)
+    await tell(connection, alert_id, actor=actor)
 
 
 async def read_alert(connection: DatabaseConnection, alert_id: UUID, *, sites: Sites) -> ShownAlert:

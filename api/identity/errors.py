@@ -3,7 +3,7 @@
 WrongCredentials (401)   the same words whether the name or the password is wrong
 ExpiredToken (401), UnknownToken (401)
 NotInvited (403)         a provider knows the person, and nobody here has invited them
-UnknownUser (404), UnknownDevice (404)
+UnknownUser (404), UnknownDevice (404), UnknownInvitation (404)
 NameTaken (409)          a user or device of that name is there, and is another
 LastAdmin (409)          nobody would be left to let anybody in
 NoPassword (409)         the user signs in by a provider alone
@@ -60,6 +60,14 @@ class NotInvited(Forbidden):
             "You are who you say, but nobody here has invited you. Ask an admin to add the e-mail "
             "address that you sign in with."
         )
+
+
+class UnknownInvitation(NotFound):
+    slug = "unknown-invitation"
+    title = "This invitation is used up or too old"
+
+    def __init__(self) -> None:
+        super().__init__("Press the button in Slack again: it sends you a new one.")
 
 
 class UnknownUser(NotFound):

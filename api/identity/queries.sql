@@ -353,3 +353,60 @@ left join identity.device_keys as author_keys on audit.changed_by = author_keys.
 where %(before)s::bigint is null or audit.audit_id < %(before)s
 order by audit.audit_id desc
 limit %(limit)s::int
+
+-- name: find_slack_person
+select
+    users.actor_id,
+    users.username,
+    users.role::text as role,
+    case when not actors.every_site then array(
+        select sites.code
+        from identity.actor_sites
+        inner join catalog.sites on actor_sites.site_id = sites.site_id
+        where actor_sites.actor_id = actors.actor_id
+    ) end as sites
+from identity.slack_people
+inner join identity.users on slack_people.actor_id = users.actor_id
+inner join identity.actors on users.actor_id = actors.actor_id
+where
+    slack_people.team = %(team)s::text
+    and slack_people.person = %(person)s::text
+    and users.disabled_at is null
+
+-- name: invite_slack_person
+with too_old as (
+    delete from identity.slack_invitations
+    where slack_invitations.expires_at <= now()
+)
+
+insert into identity.slack_invitations (secret_hash, team, person, name, expires_at)
+values (
+    %(secret_hash)s::bytea,
+    %(team)s::text,
+    %(person)s::text,
+    %(name)s::text,
+    now() + make_interval(mins => %(minutes)s::integer)
+)
+
+-- name: find_slack_invitation
+select
+    slack_invitations.team,
+    slack_invitations.person,
+    slack_invitations.name
+from identity.slack_invitations
+where
+    slack_invitations.secret_hash = %(secret_hash)s::bytea
+    and slack_invitations.expires_at > now()
+
+-- name: link_slack_person
+with used as (
+    delete from identity.slack_invitations
+    where slack_invitations.secret_hash = %(secret_hash)s::bytea
+)
+
+insert into identity.slack_people (team, person, actor_id)
+values (%(team)s::text, %(person)s::text, %(actor_id)s::integer)
+on conflict (team, person) do update
+set
+    actor_id = excluded.actor_id,
+    linked_at = now()

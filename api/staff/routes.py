@@ -21,6 +21,7 @@ from api.staff import (
     record_pages,
     recorded_pages,
     sign_in,
+    slack_pages,
     stock_pages,
 )
 from api.staff.files import mount_files
@@ -41,6 +42,7 @@ _PARTS = (
     order_pages,
     catalog_pages,
     picture_pages,
+    slack_pages,
     docs,
 )
 

@@ -129,6 +129,10 @@ POST /sign-in                                    open
 GET /sign-in/provider                            open
 GET /sign-in/provider/back                       open
 POST /sign-out                                   open
+GET /slack/link                                  read
+POST /slack/link                                 forms
+POST /slack/commands                             open
+POST /slack/interactivity                        open
 GET /stock                                       read
 GET /v1/alerts                                   read
 POST /v1/alerts/{alert_id}/acknowledge           record

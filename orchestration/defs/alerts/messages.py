@@ -1,5 +1,6 @@
 """What a Slack message looks like: Block Kit with a text fallback. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,6 +47,30 @@ class SlackMessage:
 
 
 @dataclass(frozen=True)
+class Decisions:
+    """What a message lets people press; `named` and `offer` are what a button is about.
+
+    `offer` is the line of the plan that would be ordered, `quantity` of it, None where there is
+    none. A quantity alone says nothing: the line may have moved on since the message was drawn.
+    """
+
+    named: Mapping[str, object]
+    offer: Mapping[str, object] | None
+    quantity: int | None
+    page: str
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """The approval that answered an alert."""
+
+    quantity: int
+    number: str
+    at: datetime
+    by: str | None
+
+
+@dataclass(frozen=True)
 class ToldAlert:
     """An alert as it stands, with the names that people know."""
 
@@ -61,6 +86,8 @@ class ToldAlert:
     resolved_at: datetime | None
     snoozed_until: datetime | None
     told_by: str | None
+    decisions: Decisions | None = None
+    ordered: Ordered | None = None
 
 
 def alert_message(alert: ToldAlert) -> SlackMessage:
@@ -74,6 +101,9 @@ def alert_message(alert: ToldAlert) -> SlackMessage:
     facts = [f"opened {_time(alert.opened_at)}", f"event {alert.position}", alert.alert_id[:8]]
     if state is not None:
         facts.insert(0, f"*{_escape(state)}*")
+    if alert.ordered is not None:
+        facts.insert(0, f"*{_escape(_said_of(alert.ordered))}*")
+    buttons = _buttons(alert) if alert.decisions is not None else []
     fallback = f"{alert.message} {alert.recommendation}"
     return SlackMessage(
         text=_cut(fallback if state is None else f"{state}. {fallback}", _TEXT_LIMIT),
@@ -81,6 +111,7 @@ def alert_message(alert: ToldAlert) -> SlackMessage:
             _header(f"{sign} {words}: {alert.product}"),
             _section("\n".join(lines)),
             _context(" · ".join(facts)),
+            *buttons,
         ],
         metadata=_metadata("parstock_alert", alert_id=alert.alert_id),
     )
@@ -139,6 +170,38 @@ def _state(alert: ToldAlert) -> tuple[str | None, str]:
         until = "" if alert.snoozed_until is None else f" until {_time(alert.snoozed_until)}"
         return f"Snoozed{by}{until}", ":zzz:"
     return None, _KIND_SIGNS[alert.kind]
+
+
+def _said_of(ordered: Ordered) -> str:
+    by = f" by {ordered.by}" if ordered.by else ""
+    return f"{ordered.quantity} approved{by} on {ordered.number} {_time(ordered.at)}"
+
+
+def _buttons(alert: ToldAlert) -> list[Block]:
+    """What there is left to decide."""
+    decisions = alert.decisions
+    if decisions is None or alert.status == "resolved":
+        return []
+    elements = []
+    if decisions.offer is not None and alert.ordered is None:
+        elements.append(_button("approve", f"Approve {decisions.quantity}", decisions.offer))
+        elements[0]["style"] = "primary"
+        elements.append(_button("edit", "Edit quantity", decisions.offer))
+    if alert.status == "open":
+        elements.append(_button("acknowledge", "Seen", decisions.named))
+    if alert.status != "snoozed":
+        elements.append(_button("snooze", "Not until tomorrow", decisions.named))
+    elements.append({**_button("open", "Open", {}), "url": decisions.page})
+    return [{"type": "actions", "elements": elements}]
+
+
+def _button(action: str, text: str, value: Mapping[str, object]) -> Block:
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": {"type": "plain_text", "text": text},
+        "value": json.dumps(value),
+    }
 
 
 def _header(text: str) -> Block:

@@ -439,9 +439,41 @@ select
     rows_of_alert.newest_outbox_id,
     rows_of_alert.attempts,
     rows_of_alert.oldest_created_at,
-    rows_of_alert.told_by
+    rows_of_alert.told_by,
+    epoch.epoch::text as epoch,
+    offers.suggestion_id::text as offer,
+    offers.version as offer_version,
+    offers.quantity as offer_quantity,
+    approvals.number as ordered_on,
+    approvals.quantity as ordered_quantity,
+    approvals.approved_at as ordered_at,
+    approvals.username as ordered_by
 from alerts.alerts
+cross join ledger.epoch
 left join catalog.products on alerts.product_id = products.product_id
+left join planning.suggestions as offers
+    on
+        alerts.product_id = offers.product_id
+        and alerts.site_id = offers.site_id
+        and offers.kind = 'purchase'
+        and offers.status = 'open'
+left join lateral (
+    select
+        orders.number,
+        order_lines.quantity,
+        order_lines.approved_at,
+        users.username
+    from purchasing.order_lines
+    inner join purchasing.orders on order_lines.order_id = orders.order_id
+    left join identity.users on order_lines.approved_by = users.actor_id
+    where
+        order_lines.product_id = alerts.product_id
+        and orders.site_id = alerts.site_id
+        and orders.status in ('draft', 'sent')
+        and order_lines.approved_at >= alerts.opened_at
+    order by order_lines.approved_at desc
+    limit 1
+) as approvals on true
 cross join lateral (
     select
         max(outbox.outbox_id) as newest_outbox_id,

@@ -21,6 +21,8 @@ from slack_sdk.web.client import WebClient
 
 from db.sql import load_queries
 from orchestration.defs.alerts.messages import (
+    Decisions,
+    Ordered,
     SlackMessage,
     ToldAlert,
     alert_message,
@@ -75,6 +77,14 @@ class _Alert:
     attempts: int
     oldest_created_at: datetime
     told_by: str | None
+    epoch: str
+    offer: str | None
+    offer_version: int | None
+    offer_quantity: int | None
+    ordered_on: str | None
+    ordered_quantity: int | None
+    ordered_at: datetime | None
+    ordered_by: str | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,11 @@ class Posted:
 
 
 class Sender:
-    """Sends what is in the outbox to one channel, at Slack's pace of a message a second."""
+    """Sends what is in the outbox to one channel, at Slack's pace of a message a second.
+
+    `pages` is the address of Parstock's pages, where someone takes the presses of buttons; None
+    for messages without any.
+    """
 
     def __init__(
         self,
@@ -94,11 +108,13 @@ class Sender:
         client: WebClient | None,
         channel: str,
         *,
+        pages: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._client = client
         self._channel = channel
+        self._pages = pages
         self._clock = clock
         self._not_before = self._end_of_pause()
         self.sent = 0
@@ -130,7 +146,7 @@ class Sender:
 
     def _tell_alert(self, client: WebClient, alert_id: UUID) -> None:
         alert = self._alert(alert_id)
-        told = alert_message(_told(alert_id, alert))
+        told = alert_message(_told(alert_id, alert, self._pages))
         # One of the first look was told in the digest and has no message of its own to change.
         stands = _where(alert)
         if stands is None and alert.attempts > 1 and not alert.is_baseline:
@@ -304,7 +320,7 @@ class Sender:
             self._connection.execute(getattr(_QUERIES, name).text, values)
 
 
-def _told(alert_id: UUID, alert: _Alert) -> ToldAlert:
+def _told(alert_id: UUID, alert: _Alert, pages: str | None) -> ToldAlert:
     return ToldAlert(
         alert_id=str(alert_id),
         kind=alert.kind,
@@ -318,7 +334,28 @@ def _told(alert_id: UUID, alert: _Alert) -> ToldAlert:
         resolved_at=alert.resolved_at,
         snoozed_until=alert.snoozed_until,
         told_by=alert.told_by,
+        decisions=_decisions(alert_id, alert, pages),
+        ordered=_ordered(alert),
     )
+
+
+def _decisions(alert_id: UUID, alert: _Alert, pages: str | None) -> Decisions | None:
+    if pages is None:
+        return None
+    named: dict[str, object] = {"epoch": alert.epoch, "alert": str(alert_id)}
+    line = {"suggestion": alert.offer, "version": alert.offer_version}
+    return Decisions(
+        named=named,
+        offer={**named, **line} if alert.offer is not None else None,
+        quantity=alert.offer_quantity,
+        page=f"{pages.rstrip('/')}/alerts#alert-{alert_id}",
+    )
+
+
+def _ordered(alert: _Alert) -> Ordered | None:
+    if alert.ordered_on is None or alert.ordered_quantity is None or alert.ordered_at is None:
+        return None
+    return Ordered(alert.ordered_quantity, alert.ordered_on, alert.ordered_at, alert.ordered_by)
 
 
 def _where(alert: _Alert) -> Posted | None:

@@ -76,7 +76,8 @@ def watch(
         with _connect(database_url) as connection:
             served = Served()
             client = slack.get_client() if slack.bot_token else None
-            sender = Sender(connection, client, slack.to_channel if client else "")
+            channel = slack.to_channel if client else ""
+            sender = Sender(connection, client, channel, pages=slack.pages)
             while True:
                 pause_s = _serve_once(connection, sender, served, report)
                 age_s = time.monotonic() - begun
