@@ -16,6 +16,7 @@ _VERBS = {
     "forecast": "Forecast the demand in a CSV or Parquet file; needs no database.",
     "export": "Write all products, places, stock or sales to such a file.",
     "backtest": "Replay a window of the past with the plan's policy, from files alone.",
+    "lead-times": "Tell from a CSV of deliveries how long suppliers really took.",
     "doctor": "Look whether all is well, and say what to do where it is not.",
     "backup": "Write the database to a file, while everything goes on.",
     "restore": "Put a backup in the place of the database; asks first.",
@@ -23,6 +24,9 @@ _VERBS = {
     "screenshots": "Take the pictures of the documents from the running program.",
     "reset": "Delete Parstock's data; asks first.",
 }
+
+# Of verbs whose name no module can have.
+_MODULES = {"import": "import_", "lead-times": "lead_times"}
 
 
 class _Verbs(click.Group):
@@ -34,7 +38,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        module = importlib.import_module("cli." + (cmd_name if cmd_name != "import" else "import_"))
+        module = importlib.import_module("cli." + _MODULES.get(cmd_name, cmd_name))
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is not a click command")

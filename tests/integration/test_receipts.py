@@ -8,6 +8,8 @@ from uuid import UUID, uuid4, uuid5
 import httpx
 import pytest
 
+from db.connect import ORCHESTRATION_ROLE, connect
+from orchestration.defs.replenishment.policies import expected_lead_times
 from tests.integration.ordering_shop import (
     FIRST,
     ORDERS,
@@ -184,3 +186,36 @@ def test_lead_times_are_as_taken(api: httpx.Client, shop: PlannedShop) -> None:
     receive(api, 48)
     told = shop.rows("select lead_time_days, days_late, quantity from purchasing.lead_times")
     assert told == [(9, 4, 48)]
+
+
+def test_the_plan_goes_by_lead_times_as_taken_once_five_are_known(
+    api: httpx.Client, shop: PlannedShop
+) -> None:
+    order_and_send(api, shop.suggest(BEAR))
+    shop.execute("update purchasing.orders set sent_at = now() - interval '6 days'")
+    expected = []
+    for _ in range(5):
+        with connect(shop.database_url, role=ORCHESTRATION_ROLE) as connection:
+            expected.append(expected_lead_times(connection))
+        receive(api, 6)
+    with connect(shop.database_url, role=ORCHESTRATION_ROLE) as connection:
+        expected.append(expected_lead_times(connection))
+    [(supplier_id,)] = shop.rows("select supplier_id from catalog.suppliers")
+    assert expected == [{}] * 5 + [{supplier_id: 6}]
+
+
+def test_once_five_deliveries_are_known_overdue_is_what_they_nearly_never_were(
+    api: httpx.Client, shop: PlannedShop
+) -> None:
+    order_and_send(api, shop.suggest(BEAR))
+    shop.execute(
+        "update purchasing.orders set sent_at = now() - interval '9 days',"
+        " expected_on = (now() at time zone 'UTC')::date - 3"
+    )
+    for _ in range(5):
+        receive(api, 6)
+    approve(api, shop.suggest(DUCK))
+    answer = api.post(f"{ORDERS}/PO-000002/send", headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    slack = "select overdue_on - expected_on from purchasing.orders where number = 'PO-000002'"
+    assert shop.rows(slack) == [(4,)]

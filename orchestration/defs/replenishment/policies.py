@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from math import ceil
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from db.sql import load_queries
 from orchestration.defs.forecast.distributions import totals_from_json
 from orchestration.planning.expected import expected_demand, expected_totals
 from orchestration.planning.forecasting import TotalDemand
+from orchestration.planning.lead_times import ENOUGH, lead_time_distribution
 from orchestration.planning.replenishment import Policy, policy
 from orchestration.refresh import read_refresh
 from orchestration.resources import Database
@@ -53,7 +55,11 @@ def policies(context: dg.AssetExecutionContext, database: Database) -> dg.Materi
     """Read forecasts and terms, compute every policy, write those that say something else."""
     refresh = read_refresh(context, database)
     with database.connect() as connection:
-        bought = [_Bought(*row) for row in connection.execute(_QUERIES.to_plan.text).fetchall()]
+        expected_days = expected_lead_times(connection)
+        bought = [
+            _as_taken(_Bought(*row), expected_days)
+            for row in connection.execute(_QUERIES.to_plan.text).fetchall()
+        ]
         totals = {
             site_id: totals_from_json(stored)
             for site_id, stored in connection.execute(_QUERIES.distributions.text).fetchall()
@@ -72,11 +78,27 @@ def policies(context: dg.AssetExecutionContext, database: Database) -> dg.Materi
             "rows": len(made),
             "changed": changed,
             "dropped": dropped,
+            "suppliers_with_a_lead_time_as_taken": len(expected_days),
             "service_level": settings().service_level,
             "review_period_days": settings().review_period_days,
             **_spread("days_of_cover_at_reorder_point", made),
         }
     )
+
+
+def expected_lead_times(connection: Connection) -> dict[int, int]:
+    """The mean lead time in days, rounded up, of each supplier of whom enough is known."""
+    found = connection.execute(_QUERIES.lead_times_as_taken.text, {"enough": ENOUGH}).fetchall()
+    return {
+        supplier_id: ceil(lead_time_distribution(taken, stated_days=stated_days).mean())
+        for supplier_id, stated_days, taken in found
+    }
+
+
+def _as_taken(one: _Bought, expected_days: dict[int, int]) -> _Bought:
+    if one.supplier_id is None or one.supplier_id not in expected_days:
+        return one
+    return replace(one, lead_time_days=expected_days[one.supplier_id])
 
 
 def _policies_of(products: list[_Bought], totals: TotalDemand) -> Iterator[tuple[_Bought, Policy]]:

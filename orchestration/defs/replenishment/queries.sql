@@ -20,6 +20,18 @@ cross join lateral (
 ) as newest
 order by planned.site_id, planned.product_id
 
+-- name: lead_times_as_taken
+-- Of each supplier with enough deliveries of the last two years, how many days each took.
+select
+    lead_times.supplier_id,
+    suppliers.lead_time_days as stated_days,
+    array_agg(lead_times.lead_time_days) as taken_days
+from purchasing.lead_times
+inner join catalog.suppliers on lead_times.supplier_id = suppliers.supplier_id
+where lead_times.received_at > now() - interval '2 years'
+group by lead_times.supplier_id, suppliers.lead_time_days
+having count(*) >= %(enough)s
+
 -- name: distributions
 select
     site_id,
