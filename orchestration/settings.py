@@ -47,7 +47,13 @@ class Settings(BaseSettings):
     refill_cover_days: Annotated[float, Field(alias="PARSTOCK_REFILL_COVER_DAYS", gt=0, le=90)] = (
         7.0
     )
+    # What one plan may spend, in minor units of each currency.
+    order_budget_minor: Annotated[int | None, Field(alias="PARSTOCK_ORDER_BUDGET_MINOR", gt=0)] = (
+        None
+    )
     overstock_weeks: Annotated[int, Field(alias="PARSTOCK_OVERSTOCK_WEEKS", ge=1, le=104)] = 12
+    dead_stock_days: Annotated[int, Field(alias="PARSTOCK_DEAD_STOCK_DAYS", ge=28, le=730)] = 90
+    slow_seller_weeks: Annotated[int, Field(alias="PARSTOCK_SLOW_SELLER_WEEKS", ge=4, le=520)] = 26
 
     # A refresh every few seconds leaves many runs; the failed and the full ones are kept longer.
     incremental_run_retention_hours: Annotated[

@@ -47,6 +47,7 @@ class Line:
     from_location_id: int | None = None
     location_id: int | None = None
     change_from: int | None = 1
+    is_within_budget: bool = True
 
     @property
     def key(self) -> Key:
@@ -63,6 +64,7 @@ class Shown:
     priority: Priority
     from_site_id: int | None = None
     from_location_id: int | None = None
+    is_within_budget: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def is_revised(before: Shown, line: Line) -> bool:
     if before.status == "dismissed":
         return asks_again(before, quantity=line.quantity, priority=line.priority)
     if (before.from_site_id, before.from_location_id) != (line.from_site_id, line.from_location_id):
+        return True
+    if before.is_within_budget != line.is_within_budget:
         return True
     if line.change_from is None:
         return before.quantity != line.quantity

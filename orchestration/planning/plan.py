@@ -1,15 +1,15 @@
-"""The whole plan from what stands where: transfers first, then purchases, then today's walk."""
+"""The whole plan from what stands where: transfers, then purchases, today's walk, and excess."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from orchestration.planning.expected import expected_demand
 from orchestration.planning.lines import Key, Line, Shown
+from orchestration.planning.plan_excess import excess_lines
+from orchestration.planning.plan_purchases import purchase_lines
 from orchestration.planning.plan_refills import refill_lines
 from orchestration.planning.plan_transfers import transfer_lines
-from orchestration.planning.planned import PlaceStock, ProductSite, Terms
-from orchestration.planning.replenishment import suggest
+from orchestration.planning.planned import PlaceStock, ProductSite, Terms, space_left
 
 
 def plan(
@@ -24,42 +24,20 @@ def plan(
     at_places: dict[tuple[int, int], list[PlaceStock]] = defaultdict(list)
     for place in places:
         at_places[place.product_id, place.site_id].append(place)
+    space = space_left(at_places.values())
     moved = transfer_lines(held, shown, terms)
     proposed = {(line.product_id, line.site_id): line.quantity for line in moved}
+    given: dict[tuple[int, int], int] = defaultdict(int)
+    for line in moved:
+        if line.from_site_id is not None:
+            given[line.product_id, line.from_site_id] += line.quantity
     lines = [
         *moved,
-        *_purchase_lines(held, proposed),
-        *refill_lines(held, at_places, shown, terms),
+        *purchase_lines(held, at_places, proposed=proposed, space=space, terms=terms),
+        *refill_lines(held, at_places, shown, space=space, terms=terms),
+        *excess_lines(held, at_places, shown, given=given, terms=terms),
     ]
     return [_with_trend(line, at_places[line.product_id, line.site_id]) for line in lines]
-
-
-def _purchase_lines(
-    sites: Iterable[ProductSite], proposed: Mapping[tuple[int, int], int]
-) -> Iterable[Line]:
-    for site in sites:
-        coming = proposed.get((site.product_id, site.site_id), 0)
-        stock = replace(site.stock, transfer_proposed=coming)
-        if stock.inventory_position > site.policy.reorder_point:
-            continue
-        line = suggest(policy=site.policy, stock=stock, mean_demand=expected_demand(site.mean))
-        if line is None:
-            continue
-        yield Line(
-            kind="purchase",
-            product_id=site.product_id,
-            site_id=site.site_id,
-            supplier_id=site.supplier_id,
-            quantity=line.quantity,
-            priority=line.priority,
-            inventory_position=line.inventory_position,
-            reorder_point=line.reorder_point,
-            order_up_to_level=line.order_up_to_level,
-            days_until_stockout=line.days_until_stockout,
-            reason=line.reason,
-            arithmetic=line.arithmetic,
-            change_from=site.policy.pack_size,
-        )
 
 
 def _with_trend(line: Line, places: Sequence[PlaceStock]) -> Line:

@@ -14,13 +14,14 @@ def refill_lines(
     sites: Iterable[ProductSite],
     at_places: Mapping[tuple[int, int], Sequence[PlaceStock]],
     shown: Mapping[Key, Shown],
+    *,
+    space: Mapping[int, int],
     terms: Terms,
 ) -> Iterable[Line]:
     """Today's walk of every site."""
     by_site: dict[int, list[ProductSite]] = defaultdict(list)
     for site in sites:
         by_site[site.site_id].append(site)
-    space = _space(at_places.values())
     for of_site in by_site.values():
         products = {site.product_id: site for site in of_site}
         codes: dict[int, str] = {}
@@ -78,17 +79,6 @@ def _shelves(site: ProductSite, here: Sequence[PlaceStock]) -> Iterable[Shelf]:
             minimum=place.minimum,
             pack_size=1,
         )
-
-
-def _space(at_places: Iterable[Sequence[PlaceStock]]) -> dict[int, int]:
-    """Units that each place with a capacity still takes."""
-    left: dict[int, int] = {}
-    for places in at_places:
-        for place in places:
-            if place.capacity is not None:
-                before = left.get(place.location_id, place.capacity)
-                left[place.location_id] = before - place.on_hand
-    return {location_id: max(0, units) for location_id, units in left.items()}
 
 
 def _refill_line(site: ProductSite, refill: Refill, codes: Mapping[int, str], terms: Terms) -> Line:

@@ -1,8 +1,10 @@
 """What the plan is made from: products at sites, their places, and what the user chose."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestration.planning.expected import Array, expected_demand
+from orchestration.planning.outlook import Outlook
 from orchestration.planning.replenishment import Policy, Stock, days_until_stockout
 
 
@@ -15,6 +17,9 @@ class Terms:
     refill_round_days: float = 1.0
     refill_cover_days: float = 7.0
     overstock_weeks: int = 12
+    dead_stock_days: int = 90
+    slow_seller_weeks: int = 26
+    order_budget_minor: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +27,8 @@ class ProductSite:
     """One planned product at one site; mean (H,) is the expected demand of each coming day.
 
     on_hand_here: units at the site and not on their way to it. overstock_demand: the upper
-    quantile of demand over the weeks after which stock is too much.
+    quantile of demand over the weeks after which stock is too much. shelf_life_days: as its lots
+    showed, None where none has a date.
     """
 
     product_id: int
@@ -35,6 +41,8 @@ class ProductSite:
     mean: Array
     on_hand_here: int
     overstock_demand: int
+    outlook: Outlook
+    shelf_life_days: int | None = None
     unit_cost_minor: int | None = None
     currency: str | None = None
 
@@ -47,7 +55,11 @@ class ProductSite:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaceStock:
-    """One product at one place; capacity is what the place takes of all products together."""
+    """One product at one place; capacity is what the place takes of all products together.
+
+    days_held: since the first event there; days_since_receipt and days_since_use are None where
+    there was none.
+    """
 
     product_id: int
     site_id: int
@@ -62,8 +74,22 @@ class PlaceStock:
     used_28_days: int = 0
     used_28_days_before: int = 0
     used_91_days: int = 0
+    days_held: int = 0
+    days_since_receipt: int | None = None
+    days_since_use: int | None = None
     par: int | None = None
     minimum: int = 0
+
+
+def space_left(at_places: Iterable[Sequence[PlaceStock]]) -> dict[int, int]:
+    """Units that each place with a capacity still takes."""
+    left: dict[int, int] = {}
+    for places in at_places:
+        for place in places:
+            if place.capacity is not None:
+                before = left.get(place.location_id, place.capacity)
+                left[place.location_id] = before - place.on_hand
+    return {location_id: max(0, units) for location_id, units in left.items()}
 
 
 def cost_to_buy(site: ProductSite, quantity: int) -> str | None:

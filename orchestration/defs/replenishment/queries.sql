@@ -135,6 +135,7 @@ select
     coalesce(on_order.units, 0)::bigint as on_order,
     products.unit_cost_minor,
     products.currency,
+    lives.shelf_life_days,
     newest.mean
 from planning.policies
 inner join marts.mart_planned_products as planned
@@ -149,6 +150,18 @@ inner join marts.dim_products as products
     on policies.product_id = products.product_id
 inner join marts.dim_sites as sites
     on policies.site_id = sites.site_id
+-- How long it keeps, from when a lot is first named to the day that is printed on it.
+left join (
+    select
+        lots.product_id,
+        round(percentile_cont(0.5) within group (
+            order by lots.expires_on - lots.first_named_at::date
+        ))::integer as shelf_life_days
+    from ledger.lots
+    where lots.expires_on > lots.first_named_at::date
+    group by lots.product_id
+) as lives
+    on policies.product_id = lives.product_id
 cross join lateral (
     select forecasts.mean
     from planning.forecasts
@@ -176,6 +189,12 @@ select
     coalesce(stock.used_28_days, 0)::bigint as used_28_days,
     coalesce(stock.used_28_days_before, 0)::bigint as used_28_days_before,
     coalesce(stock.used_91_days, 0)::bigint as used_91_days,
+    coalesce(
+        sites.today - (stock.first_moved_at at time zone sites.time_zone)::date, 0
+    ) as days_held,
+    sites.today - (stock.last_received_at at time zone sites.time_zone)::date
+        as days_since_receipt,
+    sites.today - (stock.last_used_at at time zone sites.time_zone)::date as days_since_use,
     par_levels.par,
     coalesce(par_levels.minimum, 0)::bigint as minimum
 from (
@@ -197,6 +216,8 @@ inner join planning.policies
     on
         wanted.product_id = policies.product_id
         and wanted.site_id = policies.site_id
+inner join marts.dim_sites as sites
+    on wanted.site_id = sites.site_id
 inner join marts.dim_locations as locations
     on wanted.location_id = locations.location_id
 left join marts.fct_place_stock as stock
@@ -222,7 +243,8 @@ select
     quantity,
     priority,
     from_site_id,
-    from_location_id
+    from_location_id,
+    coalesce((arithmetic -> 'budget' ->> 'within')::boolean, true) as is_within_budget
 from planning.suggestions
 where status in ('open', 'dismissed')
 order by suggestion_id
@@ -292,18 +314,24 @@ order by
     ))
 
 -- name: lines_that_do_not_order_up_to_their_level
--- Whole packs, up to S or the minimum order, and not by a pack more.
+-- Whole packs, up to S or the minimum order, and not by a pack more; less where a cap says so.
 select
     count(*) as lines,
     count(*) filter (
         where suggestions.quantity % terms.pack_size <> 0
-        or suggestions.quantity < terms.wanted
-        or suggestions.quantity - terms.pack_size >= terms.wanted
+        or suggestions.quantity > terms.uncapped
+        or (
+            suggestions.quantity < terms.uncapped
+            and suggestions.arithmetic -> 'caps' = '[]'
+        )
+        or terms.uncapped < terms.wanted
+        or terms.uncapped - terms.pack_size >= terms.wanted
     ) as wrong
 from planning.suggestions
 cross join lateral (
     select
         (suggestions.arithmetic ->> 'pack_size')::bigint as pack_size,
+        (suggestions.arithmetic ->> 'quantity_before_caps')::bigint as uncapped,
         greatest(
             suggestions.order_up_to_level - suggestions.inventory_position,
             (suggestions.arithmetic ->> 'minimum_order_quantity')::bigint

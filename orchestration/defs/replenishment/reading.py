@@ -13,6 +13,7 @@ from orchestration.defs.forecast.distributions import totals_from_json
 from orchestration.planning.expected import Array, expected_totals
 from orchestration.planning.forecasting import TotalDemand
 from orchestration.planning.lines import Key, Shown
+from orchestration.planning.outlook import Outlook, outlooks
 from orchestration.planning.planned import PlaceStock, ProductSite, Terms
 from orchestration.planning.replenishment import Policy, Stock
 from orchestration.settings import settings
@@ -46,9 +47,12 @@ class _Row:
     on_order: int
     unit_cost_minor: int | None
     currency: str | None
+    shelf_life_days: int | None
     mean: list[float]
 
-    def with_demand(self, mean: Array, *, overstock_demand: int, on_its_way: int) -> ProductSite:
+    def with_demand(
+        self, mean: Array, *, outlook: Outlook, overstock_demand: int, on_its_way: int
+    ) -> ProductSite:
         return ProductSite(
             product_id=self.product_id,
             site_id=self.site_id,
@@ -65,6 +69,8 @@ class _Row:
             mean=mean,
             on_hand_here=self.on_hand_selling + self.on_hand_behind - on_its_way,
             overstock_demand=overstock_demand,
+            outlook=outlook,
+            shelf_life_days=self.shelf_life_days,
             unit_cost_minor=self.unit_cost_minor,
             currency=self.currency,
         )
@@ -98,6 +104,7 @@ class _Live:
     priority: Any
     from_site_id: int | None
     from_location_id: int | None
+    is_within_budget: bool
 
 
 def terms() -> Terms:
@@ -109,6 +116,9 @@ def terms() -> Terms:
         refill_round_days=chosen.refill_round_days,
         refill_cover_days=chosen.refill_cover_days,
         overstock_weeks=chosen.overstock_weeks,
+        dead_stock_days=chosen.dead_stock_days,
+        slow_seller_weeks=chosen.slow_seller_weeks,
+        order_budget_minor=chosen.order_budget_minor,
     )
 
 
@@ -142,10 +152,18 @@ def read_product_sites(
     for site_id, here in groupby(rows, key=lambda row: row.site_id):
         of_site = list(here)
         mean = np.array([row.mean for row in of_site])
+        outlook = outlooks(
+            mean,
+            totals[site_id],
+            lead_time_days=np.array([row.lead_time_days for row in of_site]),
+            review_period_days=of_site[0].review_period_days,
+            service_level=np.array([row.service_level for row in of_site]),
+        )
         upper = _upper_demand(mean, totals[site_id])
         made += [
             row.with_demand(
                 mean[at],
+                outlook=outlook[at],
                 overstock_demand=int(upper[at]),
                 on_its_way=on_its_way.get((row.product_id, site_id), 0),
             )
@@ -174,6 +192,7 @@ def read_shown(connection: Connection) -> dict[Key, Shown]:
             priority=line.priority,
             from_site_id=line.from_site_id,
             from_location_id=line.from_location_id,
+            is_within_budget=line.is_within_budget,
         )
         for line in live
     }
