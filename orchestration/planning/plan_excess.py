@@ -15,6 +15,7 @@ from orchestration.planning.replenishment import Priority
 # Before this many days nobody knows how fast it goes.
 _KNOWN_AFTER_DAYS = 28
 _QUARTER_DAYS = 91
+_FOR_YEARS_WEEKS = 260
 
 
 def excess_lines(
@@ -231,7 +232,9 @@ def _worth(site: ProductSite, quantity: int) -> str:
 
 def _lasting(site: ProductSite, free: int) -> str:
     weekly = 7 * site.policy.mean_daily_demand
-    return f" At this rate it lasts {free / weekly:.0f} weeks." if weekly > 0 else ""
+    if free > _FOR_YEARS_WEEKS * weekly:
+        return " At this rate it lasts more than five years."
+    return f" At this rate it lasts {free / weekly:.0f} weeks."
 
 
 def _least(known: Iterable[int | None]) -> int | None:

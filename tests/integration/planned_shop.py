@@ -62,8 +62,9 @@ class PlannedShop(SmallShop):
         priority: str = "high",
         days: float | None = 2.5,
         status: str = "open",
+        more: dict[str, object] | None = None,
     ) -> UUID:
-        terms = json.dumps({"mean_daily_demand": 4, "pack_size": 12})
+        terms = json.dumps({"mean_daily_demand": 4, "pack_size": 12, **(more or {})})
         (row,) = self.rows(_SUGGESTION, (quantity, priority, days, terms, status, sku))
         return UUID(str(row[0]))
 

@@ -158,6 +158,14 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     assert plan
     assert policies
     issued = arcade.rows(FORECASTS)
+    # and each purchase says what it risks, what it costs, and what other terms would give
+    for terms in (row[5] for row in plan if row[7] == "purchase"):
+        risks = terms["risk_of_running_out"]
+        assert 0.01 <= risks["with_the_order"] <= risks["without_the_order"] <= 0.99
+        assert terms["range_until_next_chance"]["low"] <= terms["range_until_next_chance"]["high"]
+        assert len(terms["counterfactuals"]) == 3
+        assert terms["cost"].startswith("USD ")
+        assert terms["used_28_days"] >= 0
 
     # when nothing moved
     arcade.refresh("incremental")

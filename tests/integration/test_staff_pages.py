@@ -471,6 +471,22 @@ def test_the_plan_says_why_and_goes_into_a_spreadsheet(staff: Browser, shop: Pla
     assert lines[0]["product"] == "'=1+1", "a spreadsheet must not run it"
 
 
+def test_a_line_says_what_other_terms_would_give(staff: Browser, shop: PlannedShop) -> None:
+    shop.suggest(
+        BEAR,
+        more={
+            "counterfactuals": {"with a lead time of 2 days": 24},
+            "risk_of_running_out": {"without_the_order": 0.62, "with_the_order": 0.03},
+            "caps": ["its places have room for 8"],
+        },
+    )
+    for path in ("/plan", f"/products/{BEAR}"):
+        page = staff.get(path).text
+        assert "With a lead time of 2 days: 24." in page
+        assert "Risk of running out: without the order" in page
+        assert "its places have room for 8" in page
+
+
 def test_todays_walk_is_a_page_of_its_own_in_the_order_of_the_places(
     staff: Browser, shop: PlannedShop
 ) -> None:
