@@ -17,6 +17,7 @@ from api.exports import routes as exports
 from api.exports.service import Exports
 from api.feed import routes as feed
 from api.feed.following import Followers
+from api.forecasts import routes as forecasts
 from api.front import FrontDoor
 from api.identity import routes as identity
 from api.identity.actors import Actors
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         identity,
         catalog,
         purchasing,
+        forecasts,
         purchase_orders,
         alerts,
         slack,

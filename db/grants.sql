@@ -32,6 +32,7 @@ to parstock_api;
 grant update (withdrawn_at, withdrawn_by) on counting.lines to parstock_api;
 grant update (refused) on counting.results to parstock_api;
 grant select on all tables in schema planning to parstock_api;
+grant update (confirmed_at, confirmed_by) on planning.anomalies to parstock_api;
 grant update (status, dismissed_because, updated_at, closed_at) on planning.suggestions
 to parstock_api;
 grant select, insert, update on all tables in schema purchasing to parstock_api;
@@ -48,7 +49,9 @@ grant select on all tables in schema catalog to parstock_orchestration;
 grant select on all tables in schema ledger to parstock_orchestration;
 grant select, insert, update, delete on all tables in schema planning
 to parstock_orchestration;
-revoke update, delete on planning.forecasts from parstock_orchestration;
+revoke update, delete on planning.forecasts, planning.model_choices
+from parstock_orchestration;
+grant execute on function planning.forget_forecasts(date) to parstock_orchestration;
 grant select on all tables in schema purchasing to parstock_orchestration;
 grant select, insert, update on all tables in schema alerts to parstock_orchestration;
 -- Whoever acknowledged an alert is named where it is told, and nowhere kept.

@@ -55,6 +55,13 @@ class Settings(BaseSettings):
     dead_stock_days: Annotated[int, Field(alias="PARSTOCK_DEAD_STOCK_DAYS", ge=28, le=730)] = 90
     slow_seller_weeks: Annotated[int, Field(alias="PARSTOCK_SLOW_SELLER_WEEKS", ge=4, le=520)] = 26
 
+    # Over how many days a forecast as issued is judged, and whether a bad one holds up the plan.
+    accuracy_days: Annotated[int, Field(alias="PARSTOCK_ACCURACY_DAYS", ge=14, le=365)] = 28
+    forecast_blocks_plan: Annotated[bool, Field(alias="PARSTOCK_FORECAST_BLOCKS_PLAN")] = True
+    forecast_retention_days: Annotated[
+        int, Field(alias="PARSTOCK_FORECAST_RETENTION_DAYS", ge=60)
+    ] = 120
+
     # A refresh every few seconds leaves many runs; the failed and the full ones are kept longer.
     incremental_run_retention_hours: Annotated[
         float, Field(alias="PARSTOCK_INCREMENTAL_RUN_RETENTION_HOURS", gt=0)

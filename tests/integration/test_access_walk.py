@@ -168,6 +168,8 @@ DELETE /v1/devices/{name}                        administer
 GET /v1/devices/{name}                           administer
 POST /v1/devices/{name}/key                      administer
 GET /v1/exports/{kind}.{file_format}             manage every site
+GET /v1/forecast-accuracy                        read
+GET /v1/forecast-totals                          read
 GET /v1/forecasts                                read
 GET /v1/identity-audit                           administer
 GET /v1/import-mappings                          manage every site
@@ -262,6 +264,7 @@ GET /v1/suppliers/{code}                         read
 PATCH /v1/suppliers/{code}                       manage every site
 PUT /v1/suppliers/{code}                         manage every site
 POST /v1/token                                   open
+GET /v1/waiting-plans                            read
 GET /v1/users                                    administer
 POST /v1/users                                   administer
 GET /v1/users/{username}                         administer

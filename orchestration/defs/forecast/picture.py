@@ -1,6 +1,7 @@
 """A forecast as a picture for Dagster's pages: what was asked for, and what is expected."""
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,3 +49,24 @@ def _line(x: np.ndarray, y: np.ndarray, colour: str) -> str:
         path.append(f"{'L' if pen_is_down else 'M'}{at:.1f} {height:.1f}")
         pen_is_down = True
     return f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="2"/>'
+
+
+def lines_picture(values: np.ndarray, *, names: Sequence[str], title: str) -> str:
+    """Markdown with one chart of a few lines (K by T) from 0 up; NaN is a gap."""
+    highest = max(float(np.nanmax(values, initial=0.0)), 1e-9)
+    x = _MARGIN + np.arange(values.shape[1]) * (_WIDTH - 2 * _MARGIN) / (values.shape[1] - 1)
+    colours = ("#c50", "#345", "#7a9")
+    drawn = [
+        _line(x, _HEIGHT - _MARGIN - row * (_HEIGHT - 2 * _MARGIN) / highest, colour)
+        + f'<text x="{_MARGIN + 200 * n}" y="{_HEIGHT - 8}" fill="{colour}">{name}</text>'
+        for n, (row, name, colour) in enumerate(zip(values, names, colours, strict=False))
+    ]
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+        f' width="{_WIDTH}" height="{_HEIGHT}" font-family="sans-serif" font-size="11">'
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>'
+        + "".join(drawn)
+        + f'<text x="{_MARGIN}" y="16">{title}; the highest is {highest:.2f}</text></svg>'
+    )
+    encoded = base64.b64encode(svg.encode()).decode()
+    return f"![{title}](data:image/svg+xml;base64,{encoded})"

@@ -250,6 +250,10 @@ where status in ('open', 'dismissed')
 order by suggestion_id
 for update
 
+-- name: waiting_sites
+select site_id
+from planning.blocked_sites
+
 -- name: open_suggestion
 insert into planning.suggestions (
     kind, product_id, site_id, supplier_id, from_site_id, from_location_id, location_id,
@@ -365,6 +369,10 @@ with needs as (
     where
         planned.on_hand_selling + planned.on_hand_behind - planned.reserved
         + coalesce(on_order.units, 0) <= policies.reorder_point
+        and not exists (
+            select from planning.blocked_sites
+            where blocked_sites.site_id = policies.site_id
+        )
 )
 
 select

@@ -180,6 +180,11 @@ def _upper_demand(mean: Array, totals: TotalDemand) -> Array:
     return upper
 
 
+def read_waiting_sites(connection: Connection) -> frozenset[int]:
+    """The sites whose plan is left as it is, because of their forecast."""
+    return frozenset(site_id for (site_id,) in connection.execute(_QUERIES.waiting_sites.text))
+
+
 def read_shown(connection: Connection) -> dict[Key, Shown]:
     """The lines that people see or turned down, by what they are about; locked."""
     with connection.cursor(row_factory=class_row(_Live)) as cursor:

@@ -12,9 +12,10 @@ from orchestration.defs.replenishment.reading import (
     read_places,
     read_product_sites,
     read_shown,
+    read_waiting_sites,
     terms,
 )
-from orchestration.planning.lines import Changes, Line, what_changes
+from orchestration.planning.lines import Changes, Key, Line, Shown, what_changes
 from orchestration.planning.plan import plan
 from orchestration.refresh import read_refresh
 from orchestration.resources import Database
@@ -30,6 +31,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
     deps=[
         ["planning", "policies"],
         ["planning", "forecasts"],
+        ["planning", "forecast_accuracy"],
         ["marts", "mart_planned_products"],
         ["marts", "fct_place_stock"],
     ],
@@ -53,7 +55,11 @@ def suggestions(
         places = read_places(connection)
         sites = read_product_sites(connection, places, to_position=refresh.to_position)
         wanted = plan(sites, places, shown=shown, terms=terms())
-        changes = what_changes(shown=shown, wanted=wanted)
+        waiting = read_waiting_sites(connection)
+        changes = what_changes(
+            shown={key: each for key, each in shown.items() if not _waits(key, each, waiting)},
+            wanted=(each for each in wanted if not _waits(each.key, each, waiting)),
+        )
         _write(connection, changes, refresh.refresh_id)
         by_priority = connection.execute(_QUERIES.plan_by_priority.text).fetchall()
     lines = "\n".join(f"| {' | '.join(str(value) for value in row)} |" for row in by_priority)
@@ -74,6 +80,12 @@ def suggestions(
 
 def _kinds(lines: list[Line]) -> list[str]:
     return [line.kind for line in lines]
+
+
+def _waits(key: Key, line: Line | Shown, waiting: frozenset[int]) -> bool:
+    """Whether a line stays as it is; today's walk goes by what was used, and never waits."""
+    kind, _, site_id, _ = key
+    return kind != "refill" and not waiting.isdisjoint({site_id, line.from_site_id})
 
 
 def _write(connection: Connection, changes: Changes, refresh_id: int) -> None:
