@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, StreamingResponse
 
 from api.database import DatabasePool
 from api.deps import Pool, Reader, ReadingConnection, Sites
+from api.forecasts import service as forecasts
 from api.pagination import MAXIMUM_LIMIT, Paging
 from api.purchasing import approving, service
 from api.purchasing.schemas import Kind
@@ -60,6 +61,7 @@ async def show_plan(
         show=show,
         sites=await staff.list_sites(connection, sites=shell.sites),
         lines=lines,
+        waiting=await forecasts.list_waiting_plans(connection, sites=shell.sites, site=site),
         purchases=await approving.count_purchases(connection, site=site, sites=shell.sites),
         refreshed_at=freshness["refreshed_at"],
         next_address=(

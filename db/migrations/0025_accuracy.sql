@@ -93,7 +93,8 @@ create table planning.model_choices (
     refresh_id bigint not null,
     chosen_at timestamptz not null default now()
 );
-create index model_choices_site_idx on planning.model_choices (site_id, demand_class, choice_id desc);
+create index model_choices_site_idx
+on planning.model_choices (site_id, demand_class, choice_id desc);
 
 -- Days far outside of what was forecast for them. Until somebody confirms one it counts in the
 -- level as the bound that it is beyond.

@@ -85,7 +85,7 @@ def _kinds(lines: list[Line]) -> list[str]:
 def _waits(key: Key, line: Line | Shown, waiting: frozenset[int]) -> bool:
     """Whether a line stays as it is; today's walk goes by what was used, and never waits."""
     kind, _, site_id, _ = key
-    return kind != "refill" and not waiting.isdisjoint({site_id, line.from_site_id})
+    return kind != "refill" and (site_id in waiting or line.from_site_id in waiting)
 
 
 def _write(connection: Connection, changes: Changes, refresh_id: int) -> None:
