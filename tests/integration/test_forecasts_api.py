@@ -64,7 +64,7 @@ def api(address: str) -> Iterator[httpx.Client]:
 
 
 def test_accuracy_is_told_by_site_and_horizon_over_the_last_days(api: httpx.Client) -> None:
-    asked = {"days": 5, "site": "near"}
+    asked = {"days": "5", "site": "near"}
     first, second = api.get("/v1/forecast-accuracy", params=asked).json()["items"]
     assert (first["horizon_days"], second["horizon_days"]) == (1, 7)
     assert (first["first_day"], first["last_day"]) == ("2026-11-16", "2026-11-20")
