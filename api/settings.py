@@ -153,6 +153,15 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="where people open the pages; for links in Slack",
     )
+    smtp_host: str | None = Field(default=None, min_length=1, description="mails orders")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="`none` only where nobody listens"
+    )
+    smtp_username: str | None = Field(default=None, min_length=1)
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = Field(default=None, min_length=3, description="the sender's address")
+    smtp_timeout_s: float = Field(default=15.0, gt=0)
     home: Path = Field(
         default=Path("~/.local/share/parstock"),
         validation_alias="PARSTOCK_HOME",

@@ -1,6 +1,8 @@
 """Refusals about lines of the plan and purchase orders.
 
 NoSuchSuggestion, NoSuchOrder, NoSuchOrderLine (404)   or of a site that who asks has no part in
+NoSuchSupplier (404)
+MailNotSet (409)          no mail server is set
 OtherVersion (409)        the plan changed since it was read
 SuggestionIsOver (409)    it was dismissed, or its need has ended
 NotAPurchase (409)        another kind of line
@@ -32,6 +34,19 @@ class NoSuchOrder(NotFound):
 class NoSuchOrderLine(NotFound):
     def __init__(self, number: str, line: int) -> None:
         super().__init__(f"There is no line {line} in {number}.")
+
+
+class NoSuchSupplier(NotFound):
+    def __init__(self, supplier: str) -> None:
+        super().__init__(f"There is no supplier {supplier}.")
+
+
+class MailNotSet(Conflict):
+    slug = "mail-not-set"
+    title = "There is no mail server"
+
+    def __init__(self) -> None:
+        super().__init__("Set PARSTOCK_SMTP_HOST and PARSTOCK_SMTP_FROM to mail orders.")
 
 
 class OtherVersion(Conflict):

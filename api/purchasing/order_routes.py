@@ -4,12 +4,24 @@ import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from api.deps import Connection, Manager, Pool, Reader, ReadingConnection, Recorder
+from api.deps import (
+    Actor,
+    Connection,
+    Manager,
+    Pool,
+    Reader,
+    ReadingConnection,
+    Recorder,
+    Role,
+    require_role,
+)
 from api.ledger.routes import CurrentLedger
 from api.pagination import Page, Paging, page_of
 from api.purchasing import approving, documents, orders
+from api.purchasing import mailing as mailing_of
+from api.purchasing.mailing import Mailing
 from api.purchasing.order_schemas import (
     ApprovalResults,
     Approvals,
@@ -23,6 +35,8 @@ from api.purchasing.order_schemas import (
     PurchaseOrder,
     Receipt,
     SuggestionLife,
+    SupplierMail,
+    SupplierMailChange,
     WholePurchaseOrder,
 )
 from api.purchasing.receiving import Receiving
@@ -32,6 +46,14 @@ from api.versions import IfMatch, versions_of
 router = APIRouter(prefix="/v1", tags=["purchase orders"])
 
 Number = Annotated[SoughtCode, Path(description="as in PO-000001")]
+EverySiteManager = Annotated[Actor, Depends(require_role(Role.MANAGER, every_site=True))]
+
+
+async def _mailing(request: Request, pool: Pool) -> Mailing:
+    return Mailing(request.app.state.settings, pool)
+
+
+CurrentMailing = Annotated[Mailing, Depends(_mailing)]
 _STATE: dict[int | str, dict[str, Any]] = {
     409: {"description": "The plan or the order has moved on"}
 }
@@ -203,14 +225,55 @@ async def close(
 @router.post(_ORDER + "/send", responses=_EDITED)
 async def send(
     number: Number,
-    connection: Connection,
+    pool: Pool,
     actor: Manager,
+    mailing: CurrentMailing,
     response: Response,
     if_match: IfMatch = None,
 ) -> WholePurchaseOrder:
-    """Say that the supplier has it."""
-    sent = await orders.send(connection, number, versions=versions_of(if_match), actor=actor)
+    """Say that the supplier has it; where a mail server is set, it is mailed."""
+    async with pool.acquire() as connection, connection.transaction():
+        sent, is_new = await orders.send(
+            connection, number, versions=versions_of(if_match), actor=actor
+        )
+    if is_new and mailing.is_set:
+        sent = await mailing.mail(number, sites=actor.sites)
     return _tagged(response, sent)
+
+
+@router.post(_ORDER + "/mail", responses=_STATE)
+async def mail(
+    number: Number, actor: Manager, mailing: CurrentMailing, response: Response
+) -> WholePurchaseOrder:
+    """Mail it, again or for the first time; `mail_problem` says why it did not go."""
+    return _tagged(response, await mailing.mail(number, sites=actor.sites))
+
+
+@router.get("/suppliers/{code}/mail")
+async def get_supplier_mail(
+    code: SoughtCode, connection: ReadingConnection, actor: EverySiteManager, response: Response
+) -> SupplierMail:
+    """Where the orders to a supplier are mailed."""
+    kept = await mailing_of.read_supplier_mail(connection, code)
+    response.headers["ETag"] = f'"{kept.version}"'
+    return kept
+
+
+@router.put("/suppliers/{code}/mail", responses=_EDITED)
+async def set_supplier_mail(
+    code: SoughtCode,
+    change: SupplierMailChange,
+    connection: Connection,
+    actor: EverySiteManager,
+    response: Response,
+    if_match: IfMatch = None,
+) -> SupplierMail:
+    """Say where the orders to a supplier are mailed."""
+    kept = await mailing_of.set_supplier_mail(
+        connection, code, change, versions=versions_of(if_match), actor=actor
+    )
+    response.headers["ETag"] = f'"{kept.version}"'
+    return kept
 
 
 @router.put(

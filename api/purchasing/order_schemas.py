@@ -4,7 +4,14 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from api.ledger.events import Moment, Quantity
@@ -17,6 +24,8 @@ Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 LineNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 MOST_APPROVED = 1000
+# One address and nothing that a header would read as more.
+_EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
 
 
 class _Model(BaseModel):
@@ -196,6 +205,20 @@ class Ending(_Model):
     """Why an order ends before everything came."""
 
     reason: ShortText | None = None
+
+
+class SupplierMail(_Model):
+    """Where the orders to a supplier are mailed."""
+
+    supplier: str
+    email: str | None
+    version: int
+
+
+class SupplierMailChange(_Model):
+    """Another address, or none."""
+
+    email: Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)] | None
 
 
 class CameIn(_Model):

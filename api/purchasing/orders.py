@@ -149,18 +149,18 @@ async def close_line(
 
 async def send(
     connection: DatabaseConnection, number: str, *, versions: Versions, actor: Actor
-) -> WholePurchaseOrder:
-    """The supplier has it from now on; to send what was sent changes nothing."""
+) -> tuple[WholePurchaseOrder, bool]:
+    """The supplier has it from now on; False where it was sent before, which changes nothing."""
     order = await lock_order(connection, number, sites=actor.sites)
     whole = await read_order(connection, number, sites=actor.sites)
     if order["status"] == "sent":
-        return whole
+        return whole, False
     _require_version(order, versions)
     _require(order, "draft", why="only a draft is sent")
     if not whole.open_lines:
         raise OrderState(number, "draft", why="it has no line left to send")
     await fetch(connection, queries.send_order, order_id=order["order_id"])
-    return await read_order(connection, number, sites=actor.sites)
+    return await read_order(connection, number, sites=actor.sites), True
 
 
 async def cancel(

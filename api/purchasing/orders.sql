@@ -430,3 +430,35 @@ where
     and locations.kind <> 'in_transit'
 order by locations.selling, locations.name, locations.code
 limit %(limit)s::integer;
+
+-- name: set_mailed
+update purchasing.orders
+set
+    mailed_at = case when %(problem)s::text is null then now() else mailed_at end,
+    mail_problem = %(problem)s::text,
+    version = version + 1
+where number = %(number)s::text;
+
+-- name: read_supplier_mail
+select
+    suppliers.supplier_id,
+    suppliers.code as supplier,
+    supplier_mail.email,
+    coalesce(supplier_mail.version, 0) as version
+from catalog.suppliers
+left join purchasing.supplier_mail
+    on suppliers.supplier_id = supplier_mail.supplier_id
+where suppliers.code = %(supplier)s::text;
+
+-- name: set_supplier_mail
+-- No row where another version than the one that was read is there by now.
+insert into purchasing.supplier_mail as kept (supplier_id, email, updated_by)
+values (%(supplier_id)s::integer, %(email)s::text, %(actor_id)s::integer)
+on conflict (supplier_id) do update
+set
+    email = excluded.email,
+    version = kept.version + 1,
+    updated_at = now(),
+    updated_by = excluded.updated_by
+where kept.version = %(version)s::integer
+returning kept.version;

@@ -17,6 +17,7 @@ from api.ledger.routes import CurrentLedger
 from api.pagination import Paging, page_of
 from api.problems import Problem
 from api.purchasing import orders
+from api.purchasing.mailing import Mailing
 from api.purchasing.order_schemas import (
     CameIn,
     Delivery,
@@ -91,11 +92,25 @@ async def set_quantity(
 
 
 @router.post("/orders/{number}/send")
-async def send(number: str, pool: Pool, actor: Manager, version: Version) -> Response:
-    async def change(connection: DatabaseConnection, versions: orders.Versions) -> object:
-        return await orders.send(connection, number, versions=versions, actor=actor)
+async def send(
+    request: Request, number: str, pool: Pool, actor: Manager, version: Version
+) -> Response:
+    """The supplier has it; mailed where a mail server is set."""
+    mailing = Mailing(request.app.state.settings, pool)
+    async with pool.acquire() as connection, connection.transaction():
+        _, is_new = await orders.send(
+            connection, number, versions=frozenset({version}), actor=actor
+        )
+    if is_new and mailing.is_set:
+        await mailing.mail(number, sites=actor.sites)
+    return see_other(f"/orders/{quoted(number)}")
 
-    return await _changed(pool, number, version, change)
+
+@router.post("/orders/{number}/mail")
+async def mail(request: Request, number: str, pool: Pool, actor: Manager) -> Response:
+    """Mail it once more, or at last."""
+    await Mailing(request.app.state.settings, pool).mail(number, sites=actor.sites)
+    return see_other(f"/orders/{quoted(number)}")
 
 
 @router.post("/orders/{number}/cancel")
@@ -232,6 +247,7 @@ async def _order_page(
         here="plan",
         status=422 if errors else 200,
         order=order,
+        mails=Mailing(request.app.state.settings, request.app.state.pool).is_set,
         places=places,
         typed=defaultdict(str, kept),
         errors=defaultdict(str, errors or {}),

@@ -109,6 +109,7 @@ POST /orders/{number}/cancel                     manage
 POST /orders/{number}/close                      manage
 POST /orders/{number}/expect                     manage
 POST /orders/{number}/lines/{line}               manage
+POST /orders/{number}/mail                       manage
 POST /orders/{number}/receive                    forms
 POST /orders/{number}/send                       manage
 GET /places/{code:path}                          read
@@ -229,6 +230,7 @@ POST /v1/purchase-orders/{number}/cancel         manage
 POST /v1/purchase-orders/{number}/close          manage
 PATCH /v1/purchase-orders/{number}/lines/{line}  manage
 POST /v1/purchase-orders/{number}/lines/{line}/close manage
+POST /v1/purchase-orders/{number}/mail           manage
 PUT /v1/purchase-orders/{number}/receipts/{receipt_id} record
 POST /v1/purchase-orders/{number}/send           manage
 GET /v1/rejected-events                          manage every site
@@ -263,6 +265,8 @@ POST /v1/suppliers/batch                         manage every site
 GET /v1/suppliers/{code}                         read
 PATCH /v1/suppliers/{code}                       manage every site
 PUT /v1/suppliers/{code}                         manage every site
+GET /v1/suppliers/{code}/mail                    manage every site
+PUT /v1/suppliers/{code}/mail                    manage every site
 POST /v1/token                                   open
 GET /v1/waiting-plans                            read
 GET /v1/users                                    administer
