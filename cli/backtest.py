@@ -9,12 +9,24 @@ import numpy as np
 
 from cli.backtest_files import first_days, read_costs, read_demand, read_stock
 from cli.backtest_files import write_orders as write
-from orchestration.planning.backtest import Replay, Window, replay, simulated
-from orchestration.planning.rolling import Model, Period
+from cli.backtest_plot import write_plot
+from orchestration.planning.backtest import (
+    Decide,
+    Replay,
+    Window,
+    average_times_lead_time,
+    fixed_min_max,
+    measure,
+    perfect,
+    replay,
+    service_level,
+    simulated,
+)
+from orchestration.planning.choosing import Choice, choose
+from orchestration.planning.rolling import Array, Period
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _OUT = click.Path(path_type=Path, dir_okay=False, writable=True)
-_SMOOTHINGS = {"day": 0.03, "week": 0.1, "month": 0.3}
 
 
 def _day(context: click.Context, parameter: click.Parameter, said: datetime) -> date:
@@ -39,6 +51,8 @@ def _day(context: click.Context, parameter: click.Parameter, said: datetime) -> 
 )
 @click.option("--periods", type=click.IntRange(1), required=True, help="How many are replayed.")
 @click.option("--warm-up", type=click.IntRange(0), default=0, help="First periods not counted.")
+@click.option("--compare", is_flag=True, help="Replay other policies, too, and print a table.")
+@click.option("--plot", type=_OUT, help="Draw the cost so far of each policy, as an SVG file.")
 @click.option("--out", type=_OUT, help="Write the orders: unique_id, ds, order.")
 def command(
     *,
@@ -53,6 +67,8 @@ def command(
     start: date,
     periods: int,
     warm_up: int,
+    compare: bool,
+    plot: Path | None,
     out: Path | None,
 ) -> None:
     """Replay a window of the past: what would the plan have ordered, and what would it have cost?
@@ -87,14 +103,49 @@ def command(
             "others and not charged.",
             err=True,
         )
-    happened = replay(window, simulated(window, Model(smoothing=_SMOOTHINGS[period])))
+    chosen = choose(window)
+    click.echo(_chosen(chosen))
+    happened = replay(window, simulated(window, chosen.model))
     days = first_days(start, period, 0, periods)
+    replays = {"by simulation": happened}
+    if compare or plot is not None:
+        replays |= {name: replay(window, other) for name, other in _others(window, chosen)}
     for line in _described(happened, days, warm_up=warm_up):
         click.echo(line)
+    if compare:
+        for line in _compared(replays, warm_up=warm_up, unit_cost=cost.unit):
+            click.echo(line)
+    if plot is not None:
+        write_plot(plot, {name: other.costs for name, other in replays.items()}, days, warm_up)
+        click.echo(f"{plot}: the cost so far of each policy.")
     if out is not None:
         placed = [first_days(start, period, at - read.first, 1)[0] for at in happened.order_at]
         write(out, read.series, placed, happened.orders)
         click.echo(f"{out}: {happened.orders.size:,} orders of {len(read.series):,} series.")
+
+
+def _chosen(choice: Choice) -> str:
+    """Which reading of demand was chosen, by what."""
+    model = choice.model
+    said = f"smoothing {model.smoothing:g}, season {model.season_weight:g}, spread {model.spread:g}"
+    if not choice.tried:
+        return f"Demand is read by default ({said}): there is too little history to choose by."
+    own = dict(choice.tried)[model]
+    return (
+        f"Demand is read with {said}: of {len(choice.tried)} ways that cost least over the "
+        f"{choice.periods} periods before the window ({own:,.2f}; by default "
+        f"{choice.tried[0][1]:,.2f})."
+    )
+
+
+def _others(window: Window, chosen: Choice) -> list[tuple[str, Decide]]:
+    """The policies that the plan's is held against."""
+    return [
+        ("service level of 95 %", service_level(window, chosen.model)),
+        ("fixed min/max", fixed_min_max(window)),
+        ("average x lead time", average_times_lead_time(window)),
+        ("perfect foresight", perfect(window)),
+    ]
 
 
 def _described(happened: Replay, days: list[date], *, warm_up: int) -> list[str]:
@@ -107,14 +158,23 @@ def _described(happened: Replay, days: list[date], *, warm_up: int) -> list[str]
             f"{day}  {holding[number] + shortage[number]:14.2f}  {holding[number]:14.2f}  "
             f"{shortage[number]:14.2f}{note}"
         )
-    counted = slice(warm_up, None)
-    served = happened.sold[:, counted].sum()
-    asked = served + happened.lost[:, counted].sum()
-    total = holding[counted].sum() + shortage[counted].sum()
+    found = measure(happened, warm_up=warm_up)
     return [
         *lines,
-        f"{'total':10}  {total:14.2f}  {holding[counted].sum():14.2f}  "
-        f"{shortage[counted].sum():14.2f}",
-        f"Fill rate {served / asked if asked > 0 else 1.0:.4f}; "
-        f"{happened.on_hand[:, counted].sum(axis=0).mean():.1f} units on hand on average.",
+        f"{'total':10}  {found.cost:14.2f}  {found.holding:14.2f}  {found.shortage:14.2f}",
+        f"Fill rate {found.fill_rate:.4f}; {found.average_stock:.1f} units on hand on average.",
     ]
+
+
+def _compared(replays: dict[str, Replay], *, warm_up: int, unit_cost: Array | None) -> list[str]:
+    """A table of what each policy came to; capital only where the unit costs are known."""
+    head = f"{'policy':22}  {'cost':>14}  {'fill rate':>9}  {'average stock':>14}  {'stockouts':>9}"
+    lines = ["", head + (f"  {'capital':>14}" if unit_cost is not None else "")]
+    for name, happened in replays.items():
+        found = measure(happened, warm_up=warm_up, unit_cost=unit_cost)
+        line = (
+            f"{name:22}  {found.cost:14.2f}  {found.fill_rate:9.4f}  {found.average_stock:14.1f}"
+            f"  {found.stockout_periods:9,}"
+        )
+        lines.append(line + (f"  {found.capital:14.2f}" if unit_cost is not None else ""))
+    return lines

@@ -63,6 +63,43 @@ class Replay:
         return held + short
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """What a policy came to over the counted periods.
+
+    fill_rate: share of demand served. average_stock: units on hand at a period's end.
+    stockout_periods: periods of all series in which something was lost. capital: average stock at
+    unit costs, NaN where they are not known.
+    """
+
+    cost: float
+    holding: float
+    shortage: float
+    fill_rate: float
+    average_stock: float
+    stockout_periods: int
+    capital: float
+
+
+def measure(happened: Replay, *, warm_up: int = 0, unit_cost: Array | None = None) -> Measures:
+    """The measures of a replay without its first `warm_up` periods."""
+    on_hand, lost = happened.on_hand[:, warm_up:], happened.lost[:, warm_up:]
+    sold = float(happened.sold[:, warm_up:].sum())
+    asked = sold + float(lost.sum())
+    holding = float(np.nansum(on_hand.sum(axis=1) * happened.holding_cost))
+    shortage = float(np.nansum(lost.sum(axis=1) * happened.shortage_cost))
+    held = on_hand.mean(axis=1)
+    return Measures(
+        cost=holding + shortage,
+        holding=holding,
+        shortage=shortage,
+        fill_rate=sold / asked if asked > 0 else 1.0,
+        average_stock=float(held.sum()),
+        stockout_periods=int((lost > 0).sum()),
+        capital=float("nan") if unit_cost is None else float(np.nansum(held * unit_cost)),
+    )
+
+
 def replay(window: Window, decide: Decide) -> Replay:
     """Play the window through; `decide` is asked before it and every review period."""
     demand = np.nan_to_num(window.history.demand[:, window.first : window.first + window.periods])
@@ -144,6 +181,63 @@ def perfect(window: Window) -> Decide:
         return np.maximum(np.ceil(missing[:, 0, -1].astype(float) - 1e-4), 0.0)
 
     return decide
+
+
+def service_level(window: Window, model: Model, *, level: float = 0.95) -> Decide:
+    """The plan's (s, S) by formula: s the quantile of the summed demand, S one review's mean above.
+
+    Unserved demand is not thought of as lost, so it buys more than it needs.
+    """
+    horizon = window.lead_time + window.review
+    demand = RollingDemand(window.history, model, horizon=horizon)
+    paths = DemandPaths(paths=PATHS, periods=horizon)
+
+    def decide(period: int, on_hand: Array, arriving: Array) -> Array:
+        mean, dispersion = demand.ahead(period, horizon)
+        s = np.zeros(len(mean))
+        for begin in range(0, len(mean), _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            totals = paths.draw(mean[part], dispersion[part]).sum(axis=2)
+            s[part] = np.ceil(np.quantile(totals, level, axis=1))
+        up_to = s + np.maximum(np.ceil(mean[:, -window.review :].sum(axis=1)), 1)
+        return _up_to(s, up_to, on_hand, arriving)
+
+    return decide
+
+
+def fixed_min_max(window: Window) -> Decide:
+    """A minimum and a maximum set once from what was asked for before the window.
+
+    The minimum is the average demand of lead time and review period, the maximum one more lead
+    time and review period above it.
+    """
+    past = window.history.demand[:, : window.first]
+    seen = np.maximum((~np.isnan(past)).sum(axis=1), 1)
+    least = np.ceil(np.nansum(past, axis=1) / seen * (window.lead_time + window.review))
+
+    def decide(period: int, on_hand: Array, arriving: Array) -> Array:
+        return _up_to(least, 2 * least, on_hand, arriving)
+
+    return decide
+
+
+def average_times_lead_time(window: Window) -> Decide:
+    """At the recent average times the lead time (at least one period), up to a review more."""
+    recent = {"day": 28, "week": 8, "month": 3}[window.history.period]
+    lead = max(window.lead_time, 1)
+
+    def decide(period: int, on_hand: Array, arriving: Array) -> Array:
+        past = window.history.demand[:, max(0, period + 1 - recent) : period + 1]
+        mean = np.nansum(past, axis=1) / np.maximum((~np.isnan(past)).sum(axis=1), 1)
+        return _up_to(mean * lead, mean * (lead + window.review), on_hand, arriving)
+
+    return decide
+
+
+def _up_to(s: Array, up_to: Array, on_hand: Array, arriving: Array) -> Array:
+    position = on_hand + arriving.sum(axis=1)
+    wanted = np.ceil(up_to - position - 1e-9)
+    return np.where(position <= s, np.maximum(wanted, 0.0), 0.0)
 
 
 def _costs_to_plan_by(window: Window) -> tuple[Array, Array]:

@@ -27,6 +27,8 @@ _SPREAD_WINDOWS = 40
 _LEAST_DISPERSION = 0.02
 # A level counts, to measure errors by, from this sum of its weights on.
 _KNOWN_WEIGHT = 0.4
+# From so many periods on a series tells others what is usual.
+_MATURE_PERIODS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +55,15 @@ class Model:
 
     smoothing: weight of the newest period in the level. season_weight: power of the season of the
     year, 0 for none. censored_weight: what a period without stock in which less was sold than
-    expected counts. spread: factor on the measured dispersion. own_windows: how many windows of
-    the pooled dispersion a series' own is weighed against.
+    expected counts. spread: factor on the measured dispersion, which holds the errors of the level
+    too. pooled_windows: so many windows' weight has the dispersion of series of like demand.
     """
 
     smoothing: float
     season_weight: float = 0.0
     censored_weight: float = 0.1
     spread: float = 0.6
-    pooled_windows: float = 1.0
+    pooled_windows: float = 2.0
 
 
 class RollingDemand:
@@ -143,18 +145,21 @@ class RollingDemand:
 def _smoothed(asked: Array, exposure: Array, model: Model) -> tuple[Array, NDArray[np.bool_]]:
     """Level after each period (N x T), and whether it was a level by then and not a first guess.
 
-    A new series leans on the median of those that are known longer, as if on its zeroth period.
+    A series begins with its first sale: what lists it with zeros before then does not offer it
+    yet. A new one leans on the median of those that are known longer, as if on a period before.
     """
     series, periods = asked.shape
     a = model.smoothing
     top, bottom = np.zeros(series), np.zeros(series)
-    sold = np.zeros(series, dtype=bool)
+    listed, sold = np.zeros(series, dtype=bool), np.zeros(series, dtype=bool)
     count = np.zeros(series)
     levels, known = np.zeros((series, periods)), np.zeros((series, periods), dtype=bool)
     for period in range(periods):
         units, share = asked[:, period], exposure[:, period]
         level = top / np.maximum(bottom, 1e-9)
-        seen = ~np.isnan(units)
+        listed |= ~np.isnan(units)
+        sold |= units > 0
+        seen = ~np.isnan(units) & sold
         units = np.where(seen, units, 0.0)
         # Less than expected from an empty shelf says little; more than expected is a fact.
         share = np.where((share <= 0) & (units > level), 1.0, share)
@@ -162,14 +167,20 @@ def _smoothed(asked: Array, exposure: Array, model: Model) -> tuple[Array, NDArr
         weight = np.where(seen, a * share, 0.0)
         top = (1 - weight) * top + np.where(seen, a * units, 0.0) * np.where(share > 0, 1.0, 0.0)
         bottom = (1 - weight) * bottom + weight
-        sold |= units > 0
         count += seen
-        mature = sold & (count >= 8)
+        mature = count >= _MATURE_PERIODS
         lean = a * (1 - a) ** count
         usual = float(np.median(level[mature])) if mature.any() else 0.0
-        levels[:, period] = (top + lean * usual) / np.maximum(bottom + lean, 1e-9)
-        known[:, period] = sold & (bottom >= _KNOWN_WEIGHT)
+        mean = (top + lean * usual) / np.maximum(bottom + lean, 1e-9)
+        levels[:, period] = np.where(listed & ~sold, 0.0, mean)
+        known[:, period] = bottom >= _KNOWN_WEIGHT
     return np.maximum(levels, 0.0), known
+
+
+def has_season(history: History, period: int) -> bool:
+    """Whether by `period` there is a year to compare with, and half a year around it."""
+    year, _ = _YEAR[history.period]
+    return period >= year + year // 2 and history.periods >= 2 * year
 
 
 def _season(history: History, horizon: int) -> Array:

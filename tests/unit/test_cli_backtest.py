@@ -41,13 +41,18 @@ def backtest(files: Path, *more: str, costs: str | None = None) -> Result:
     return CliRunner().invoke(command, said)
 
 
+def printed(result: Result) -> dict[str, list[str]]:
+    """The words of each printed line, by its first."""
+    return {line.split()[0]: line.split()[1:] for line in result.output.splitlines() if line}
+
+
 def test_each_period_is_charged_for_what_is_left_and_what_was_lost(files: Path) -> None:
     # given 3 of a on hand, 4 arriving in the first week and nothing in the second; 5 of b
     # when
-    lines = backtest(files).output.splitlines()
+    charged = printed(backtest(files))
     # then the first week leaves 3 and 5; the second serves 3 of 4
-    assert lines[1].split() == ["2024-06-24", "1.60", "1.60", "0.00"]
-    assert lines[2].split() == ["2024-07-01", "2.00", "1.00", "1.00"]
+    assert charged["2024-06-24"] == ["1.60", "1.60", "0.00"]
+    assert charged["2024-07-01"] == ["2.00", "1.00", "1.00"]
 
 
 def test_the_first_order_bears_the_period_before_the_start(files: Path) -> None:
@@ -74,8 +79,9 @@ def test_with_a_review_of_two_an_order_is_placed_every_second_period(files: Path
 
 
 def test_the_warm_up_is_not_counted(files: Path) -> None:
-    lines = backtest(files, "--warm-up", "3").output.splitlines()
-    assert lines[5].split()[1] == lines[4].split()[1]
+    charged = printed(backtest(files, "--warm-up", "3"))
+    assert charged["total"] == charged["2024-07-15"][:3]
+    assert "(warm-up," in charged["2024-07-08"]
 
 
 @pytest.mark.parametrize(
@@ -184,3 +190,26 @@ def test_who_knows_the_future_loses_nothing_that_an_order_can_still_serve() -> N
     happened = replay(window(demand, 12), perfect(window(demand, 12)))
     assert happened.lost.sum() == 0
     assert happened.on_hand[:, 3:].sum() == 0
+
+
+def test_the_policy_is_held_against_others_in_a_table_and_a_plot(files: Path) -> None:
+    shown = backtest(files, "--compare", "--plot", str(files / "costs.svg"))
+    table = shown.output.splitlines()[-7:]
+    assert table[0].split()[:2] == ["policy", "cost"]
+    assert [line[:22].strip() for line in table[1:6]] == [
+        "by simulation",
+        "service level of 95 %",
+        "fixed min/max",
+        "average x lead time",
+        "perfect foresight",
+    ]
+    costs = [float(line[22:].split()[0]) for line in table[1:6]]
+    assert min(costs) == costs[-1]
+    plot = (files / "costs.svg").read_text()
+    assert all(line[:22].strip() in plot for line in table[1:6])
+
+
+def test_capital_is_told_where_the_unit_costs_are_known(files: Path) -> None:
+    costs = "unique_id,holding_cost,shortage_cost,unit_cost\na,0.2,1,10\nb,0.2,1,3\n"
+    shown = backtest(files, "--compare", costs=costs)
+    assert "capital" in shown.output
