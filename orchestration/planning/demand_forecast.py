@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from orchestration.planning.demand_file import DemandFile, read_histories, sample
 from orchestration.planning.forecasting import QUANTILES, Pooled, SiteHistory, apply, learn
 
-# What is pooled is learned from so many series; more of them cost time and change little.
+# What is pooled is learned from so many series, fewer of them where each is long; more cost time
+# and change little.
 _LEARNED_SERIES = 4000
+_LEARNED_VALUES = 1_400_000
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class FilePlan:
 
 def plan_file(source: DemandFile, *, horizon: int) -> FilePlan:
     """Learn what the series share, from a sample by a hash of their ids."""
-    chosen = sample(source, _LEARNED_SERIES)
+    most = min(_LEARNED_SERIES, max(_LEARNED_VALUES // source.periods, 1))
+    chosen = sample(source, most)
     ((_, history),) = read_histories(source, size=_LEARNED_SERIES, only=chosen)
     return FilePlan(source, learn(history, horizon=horizon), horizon)
 

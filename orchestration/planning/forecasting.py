@@ -14,7 +14,6 @@ series gets the same numbers in whatever company it is forecast.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,18 @@ from orchestration.planning.levels import (
     smoothed,
     weekday_profile,
 )
-from orchestration.planning.past import Choice, Past, replay
+from orchestration.planning.past import Choice, Past, past_origins, replay
 from orchestration.planning.ratios import RatioTable, TotalDemand
+from orchestration.planning.seasons import (
+    SEASONS,
+    Frequency,
+    Season,
+    annual_profile,
+    factors_of,
+    least_periods,
+    own_seasons,
+    places,
+)
 
 __all__ = [
     "QUANTILES",
@@ -47,13 +56,12 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-Frequency = Literal["D", "W", "M"]
 
 HORIZON_DAYS = 28
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 _SMOOTHINGS = (0.02, 0.04, 0.07, 0.12, 0.2, 0.35, 0.6)
 _CAPS = (None, 0.98)
-_DEFAULT: Choice = (0.07, None)
+_DEFAULT: Choice = (0.07, None, 0)
 # With fewer observed periods than this a series also leans on its category, as if on so many.
 _NEW_SERIES_DAYS = 28
 # How much of a period at the pooled rate every level leans on, so that a shelf that was hardly
@@ -96,20 +104,31 @@ class SiteHistory:
             return np.zeros(count, dtype=np.int64)
         return (self.first_day.weekday() + first + np.arange(count)) % 7
 
+    def places(self, first: int, count: int) -> Array:
+        """Where in the year `count` periods from column `first` on lie."""
+        return places(self.first_day, self.frequency, first, count)
+
 
 @dataclass(frozen=True)
-class Pooled:
-    """What all series share: the profile, the choices made by the past, and the measured ratios.
+class Shared:
+    """The shapes that all series share.
 
     curve: demand met by share of the period without stock, 2 x 12. weekday: 7 factors, all 1 but
-    for days. horizon: periods that the ratios were asked for.
+    for days. annual: a factor for each bin of the year, None where the history is too short.
     """
 
     curve: Array
     weekday: Array
+    annual: Array | None
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What all series share: the shapes, the choice made by the past, and the measured ratios."""
+
+    shared: Shared
     choice: Choice
     totals: TotalDemand
-    horizon: int
 
     @property
     def single(self) -> RatioTable:
@@ -164,8 +183,12 @@ def forecast_site(history: SiteHistory, *, horizon_days: int = HORIZON_DAYS) -> 
     pooled, past = _learn(history, horizon_days)
     said = apply(history, pooled, horizon=horizon_days)
     seen = (~np.isnan(history.demand)).sum(axis=1)
-    smoothing, cap = pooled.choice
-    full = f"ses_{smoothing:g}_x_weekday" + ("" if cap is None else "_capped")
+    smoothing, cap, season = pooled.choice
+    full = (
+        f"ses_{smoothing:g}_x_weekday"
+        + ("_x_season" if season else "")
+        + ("" if cap is None else "_capped")
+    )
     model = [full if n >= _NEW_SERIES_DAYS else f"{full}_with_category" for n in seen]
     return SiteForecast(
         first_day=history.next_day,
@@ -184,9 +207,9 @@ def learn(history: SiteHistory, *, horizon: int) -> Pooled:
 
 def apply(history: SiteHistory, pooled: Pooled, *, horizon: int) -> Forecast:
     """The coming `horizon` periods of each series by itself, given what all share."""
-    smoothing, cap = pooled.choice
-    said = _means(history, horizon, pooled.curve, pooled.weekday, [smoothing], [cap])
-    mean = said[pooled.choice]
+    smoothing, cap, season = pooled.choice
+    offered = _offered(history, pooled.shared, [smoothing])
+    mean = _means(history, horizon, pooled.shared, offered, cap, season)[pooled.choice]
     quantiles = np.stack([pooled.single.quantile(mean, p) for p in QUANTILES], axis=-1)
     quantiles = np.maximum.accumulate(quantiles, axis=-1)
     so_far = mean.cumsum(axis=1)
@@ -200,28 +223,64 @@ def apply(history: SiteHistory, pooled: Pooled, *, horizon: int) -> Forecast:
 
 
 def _learn(history: SiteHistory, horizon: int) -> tuple[Pooled, Past]:
+    horizon = min(horizon, max(history.days // 3, 1))
+    least = least_periods(history.frequency)
+    # Where the history is too short to judge a season, all of it judges the rest.
+    seasons: tuple[Season, ...] = SEASONS
+    if not past_origins(history.days, horizon, least):
+        least, seasons = 0, SEASONS[:1]
+    past = _replay(history, horizon, least, _CAPS, SEASONS[:1])
+    choice = past.best(_DEFAULT)
+    if len(seasons) > 1:
+        seasonal = _replay(history, horizon, least, choice[1:2], seasons[1:])
+        means = [one | other for one, other in zip(past.means, seasonal.means, strict=True)]
+        past = replace(past, means=means)
+        choice = past.best(_DEFAULT)
+    return Pooled(_shared(history), choice, past.measure(choice)), past
+
+
+def _replay(
+    history: SiteHistory,
+    horizon: int,
+    least: int,
+    caps: Sequence[float | None],
+    seasons: Sequence[Season],
+) -> Past:
+    """Every smoothing, with these caps and seasons, from past origins."""
+
     def forecast(periods: int) -> dict[Choice, Array]:
         known = history.until(periods)
-        ahead = min(horizon, max(history.days // 3, 1))
-        return _means(known, ahead, *_shared(known), _SMOOTHINGS, _CAPS)
+        shared = _shared(known)
+        offered = _offered(known, shared, _SMOOTHINGS)
+        said: dict[Choice, Array] = {}
+        for cap in caps:
+            for season in seasons:
+                said |= _means(known, horizon, shared, offered, cap, season)
+        return said
 
-    past = replay(history.demand, history.exposure, horizon=horizon, forecast=forecast)
-    choice = past.best(_DEFAULT)
-    curve, weekday = _shared(history)
-    return Pooled(curve, weekday, choice, past.measure(choice), horizon), past
+    return replay(history.demand, history.exposure, horizon=horizon, least=least, forecast=forecast)
 
 
-def _shared(history: SiteHistory) -> tuple[Array, Array]:
-    """The exposure curve and the weekday profile that the rows of this history share."""
+def _shared(history: SiteHistory) -> Shared:
+    """The shapes that the rows of this history share."""
     weekdays = history.weekdays(0, history.days)
+    rough = np.ones(7)
     if history.frequency == "D":
         rough = weekday_profile(history.demand, history.exposure, weekdays)
-    else:
-        rough = np.ones(7)
     curve = exposure_curve(history.demand, history.exposure, rough[weekdays])
-    if history.frequency != "D":
-        return curve, rough
-    return curve, weekday_profile(history.demand, met_share(history.exposure, curve), weekdays)
+    met = met_share(history.exposure, curve)
+    weekday = rough
+    if history.frequency == "D":
+        weekday = weekday_profile(history.demand, met, weekdays)
+    annual = None
+    if history.days >= least_periods(history.frequency):
+        known = ~np.isnan(history.demand)
+        offered = np.where(known, met, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        factor = weekday[weekdays] * offered
+        asked = np.nansum(history.demand, axis=0)
+        asked = np.divide(asked, factor, out=np.full(history.days, np.nan), where=factor > 0)
+        annual = annual_profile(asked, history.places(0, history.days), history.frequency)
+    return Shared(curve, weekday, annual)
 
 
 def pooled_rates(demand: Array, exposure: Array, category: NDArray[np.int64]) -> Array:
@@ -244,37 +303,60 @@ def pooled_rates(demand: Array, exposure: Array, category: NDArray[np.int64]) ->
 def _means(
     history: SiteHistory,
     horizon: int,
-    curve: Array,
-    weekday: Array,
-    smoothings: Sequence[float],
-    caps: Sequence[float | None],
+    shared: Shared,
+    offered: dict[float, Array],
+    cap: float | None,
+    season: Season,
 ) -> dict[Choice, Array]:
-    """The mean forecast, N x H, for each choice of smoothing and cap.
+    """The mean forecast, N x H, for each smoothing that the smoothed exposure is `offered` for.
 
     level = (smoothed demand / factor + w x rate) / (smoothed exposure + w): periods that were not
     observed are left out, and a short series leans on the rate of its category by w.
     """
-    weekdays = history.weekdays(0, history.days)
-    ahead = history.weekdays(history.days, horizon)
-    met = met_share(history.exposure, curve)
+    met = met_share(history.exposure, shared.curve)
     seen = ~np.isnan(history.demand)
     lean = _POOLED_WEIGHT + np.clip(1 - seen.sum(axis=1) / _NEW_SERIES_DAYS, 0.0, 1.0)
+    demand = capped(history.demand, cap)
+    rates = pooled_rates(demand, met, history.category)
+    factors, ahead = _factors(history, horizon, shared, demand, met, season)
+    told = seen & (factors > 0)
+    asked = smoothed(np.where(told, demand / np.where(told, factors, 1.0), 0.0), tuple(offered))
     means: dict[Choice, Array] = {}
-    for cap in caps:
-        demand = capped(history.demand, cap)
-        rates = pooled_rates(demand, met, history.category)
-        if history.frequency == "D":
-            profiles = own_profiles(demand, met, weekdays, weekday)
-        else:
-            profiles = np.ones((len(demand), 7))
-        factors = profiles[:, weekdays]
-        told = seen & (factors > 0)
-        asked = smoothed(np.where(told, demand / np.where(told, factors, 1.0), 0.0), smoothings)
-        offered = smoothed(np.where(told, met, 0.0), smoothings)
-        for a in smoothings:
-            level = (asked[a] + lean * rates) / (offered[a] + lean)
-            means[a, cap] = level[:, np.newaxis] * profiles[:, ahead]
+    for a in offered:
+        level = (asked[a] + lean * rates) / (offered[a] + lean)
+        means[a, cap, season] = level[:, np.newaxis] * ahead
     return means
+
+
+def _offered(
+    history: SiteHistory, shared: Shared, smoothings: Sequence[float]
+) -> dict[float, Array]:
+    """The smoothed exposure of each row: how much of its periods could have been sold in."""
+    is_open = shared.weekday[history.weekdays(0, history.days)] > 0
+    told = ~np.isnan(history.demand) & is_open
+    return smoothed(np.where(told, met_share(history.exposure, shared.curve), 0.0), smoothings)
+
+
+def _factors(
+    history: SiteHistory, horizon: int, shared: Shared, demand: Array, met: Array, season: Season
+) -> tuple[Array, Array]:
+    """What weekday and season make of a level: N x T of the past, N x H of the periods ahead."""
+    days, frequency = history.days, history.frequency
+    past = np.ones((len(demand), days))
+    ahead = np.ones((len(demand), horizon))
+    if frequency == "D":
+        weekdays = history.weekdays(0, days)
+        profiles = own_profiles(demand, met, weekdays, shared.weekday)
+        past, ahead = profiles[:, weekdays], profiles[:, history.weekdays(days, horizon)]
+    if season and shared.annual is not None:
+        place, coming = history.places(0, days), history.places(days, horizon)
+        past = past * factors_of(shared.annual, place, frequency)
+        ahead = ahead * factors_of(shared.annual, coming, frequency)
+        if season == 2:
+            own = own_seasons(demand, past * met, place, frequency)
+            past = past * own[:, place.astype(np.int64)]
+            ahead = ahead * own[:, coming.astype(np.int64)]
+    return past, ahead
 
 
 def _accuracy(history: SiteHistory, past: Past, choice: Choice) -> Accuracy:

@@ -19,7 +19,9 @@ Numbers = NDArray[np.int64]
 _LEAST_FACTOR = 0.01
 # A series' own profile weighs as much as the pooled one when its mean demand over the profile is
 # this many times its variance-to-mean ratio; chosen on origins 1 and 2 of the real data.
-_PROFILE_LEAN = 40.0
+_PROFILE_LEAN = 50.0
+# With fewer days than this a row has no week of its own.
+_OWN_WEEK_DAYS = 21
 # Shares of a period without stock, between which the demand that was met is learned.
 _EMPTY_EDGES = np.array([1e-9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999])
 _EMPTY_CENTRES = np.array([0.0, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.0])
@@ -95,24 +97,29 @@ def own_profiles(demand: Array, exposure: Array, weekdays: Numbers, pooled: Arra
     """Each row's weekday factors, N x 7, shrunk to the pooled ones; of the same mean as those.
 
     factor = (sum of demand + k x pooled) / (expected at a flat week + k), where k is a multiple of
-    the row's variance-to-mean ratio, so that noisy rows take the pooled factors.
+    the row's variance-to-mean ratio around its own week, so that noisy rows take the pooled
+    factors.
     """
     seen = ~np.isnan(demand)
-    usual = np.where(seen, exposure, 0.0) * pooled[weekdays]
-    rate = np.nansum(demand, axis=1) / np.maximum(usual.sum(axis=1), 1e-9)
-    expected = rate[:, np.newaxis] * usual
-    strays = np.where(seen, demand - expected, 0.0)
-    lumpiness = (strays**2).sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9)
-    lean = _PROFILE_LEAN * lumpiness
-    factors = np.empty((len(demand), 7))
-    for weekday in range(7):
-        on = weekdays == weekday
-        asked = np.nansum(demand[:, on], axis=1)
-        flat = rate * np.where(seen[:, on], exposure[:, on], 0.0).sum(axis=1)
-        safe = np.maximum(flat + lean, 1e-12)
-        factors[:, weekday] = np.where(
-            flat + lean > 1e-9, (asked + lean * pooled[weekday]) / safe, pooled[weekday]
-        )
+    offered = np.where(seen, exposure, 0.0)
+    asked = np.where(seen, demand, 0.0)
+    # A product with a matrix would sum in another order in other company, so by weekday.
+    sums = np.stack([asked[:, weekdays == d].sum(axis=1) for d in range(7)], axis=1)
+    offers = np.stack([offered[:, weekdays == d].sum(axis=1) for d in range(7)], axis=1)
+    total = sums.sum(axis=1)
+    usual = sums / np.maximum(offers, 1e-9)
+    strays = np.where(seen, demand - usual[:, weekdays] * exposure, 0.0)
+    days = seen.sum(axis=1)
+    free = days / np.maximum(days - 7, 1)  # seven means were fitted
+    lumpiness = free * (strays**2).sum(axis=1) / np.maximum(total, 1e-9)
+    lean = (_PROFILE_LEAN * lumpiness)[:, np.newaxis]
+    rate = total / np.maximum((offers * pooled).sum(axis=1), 1e-9)
+    flat = rate[:, np.newaxis] * offers
+    weight = flat + lean
+    short = days[:, np.newaxis] < _OWN_WEEK_DAYS
+    factors = np.where(
+        (weight > 1e-9) & ~short, (sums + lean * pooled) / np.maximum(weight, 1e-12), pooled
+    )
     factors[:, pooled == 0] = 0.0
     mean = factors.mean(axis=1, keepdims=True)
     scaled: Array = factors * np.where(mean > 0, pooled.mean() / np.maximum(mean, 1e-12), 1.0)

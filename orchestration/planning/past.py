@@ -7,15 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestration.planning.ratios import RatioTable, TotalDemand, measured_ratios
+from orchestration.planning.seasons import Season
 
 Array = NDArray[np.float64]
-Choice = tuple[float, float | None]
+# A smoothing, a cap of bulk orders (the quantile, None for none), and a season of the year.
+Choice = tuple[float, float | None, Season]
 
 # A period counts as seen in full, to judge a forecast by, from this exposure on.
 FULL_EXPOSURE = 0.95
 _ORIGINS = 6
 _TOTAL_PERIODS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 35, 42, 56, 70, 91, 119, 154, 182, 273, 364)
 _RECENT_PERIODS = 28
+# Errors within this ratio are taken for equal; chosen on origins 1 and 2 of the real data.
+_AS_GOOD_AS = 1.007
+_SEASON_PAYS = 1.01
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,24 @@ class Past:
     weight: list[Array]
 
     def best(self, default: Choice) -> Choice:
-        """The choice with the least weighted error; the default where there is no past."""
+        """The quickest smoothing that errs hardly more than the best; without a past, the default.
+
+        Past origins overlap, so near the least error they cannot tell choices apart; what follows
+        a change sooner is then the safer one. A season must pay for itself more clearly.
+        """
         if not self.origins:
             return default
-        losses = {choice: self._loss(choice) for choice in self.means[0]}
-        return min(losses, key=lambda choice: losses[choice])
+        losses = {choice: self.loss(choice) for choice in self.means[0]}
+        charged = {choice: loss * _SEASON_PAYS ** choice[2] for choice, loss in losses.items()}
+        least = min(charged, key=lambda choice: charged[choice])
+        near = [
+            choice
+            for choice, loss in losses.items()
+            if choice[1:] == least[1:] and loss <= losses[least] * _AS_GOOD_AS
+        ]
+        return max(near, key=lambda choice: choice[0])
 
-    def _loss(self, choice: Choice) -> float:
+    def loss(self, choice: Choice) -> float:
         """Root mean squared error of each series, weighted, summed over the origins."""
         total = 0.0
         for actual, means, weight in zip(self.actual, self.means, self.weight, strict=True):
@@ -70,27 +86,29 @@ def replay(
     exposure: Array,
     *,
     horizon: int,
+    least: int,
     forecast: Callable[[int], Mapping[Choice, Array]],
 ) -> Past:
-    """Forecast from past origins; `forecast(periods)` knows only the first `periods` periods."""
-    periods = demand.shape[1]
-    horizon = min(horizon, max(periods // 3, 1))
-    origins = _past_origins(periods, horizon)
+    """Forecast from past origins; `forecast(periods)` knows only the first `periods` periods.
+
+    No origin lies before `least`. Raises nothing where there is none: then nothing was measured.
+    """
+    origins = past_origins(demand.shape[1], horizon, least)
     actual = [_seen_in_full(demand, exposure, origin, horizon) for origin in origins]
     means = [dict(forecast(origin)) for origin in origins]
     weight = [_weight(demand[:, :origin]) for origin in origins]
     return Past(origins, horizon, actual, means, weight)
 
 
-def _past_origins(periods: int, horizon: int) -> list[int]:
-    """Up to _ORIGINS past periods to forecast from, half a horizon apart, oldest first.
+def past_origins(periods: int, horizon: int, least: int) -> list[int]:
+    """Up to _ORIGINS past periods to forecast from, half a horizon apart or less, oldest first.
 
-    Each has as much history before it as the horizon after it.
+    Each has as much history before it as the horizon after it, and `least` periods.
     """
-    step = max(horizon // 2, 1)
-    last = periods - horizon
+    last, least = periods - horizon, max(least, horizon, 2)
+    step = min(max(horizon // 2, 1), max((last - least) // (_ORIGINS - 1), 1))
     origins = [last - k * step for k in range(_ORIGINS)]
-    return sorted(origin for origin in origins if origin >= max(horizon, 2))
+    return sorted(origin for origin in origins if origin >= least)
 
 
 def _seen_in_full(demand: Array, exposure: Array, origin: int, horizon: int) -> Array:

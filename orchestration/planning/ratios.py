@@ -10,6 +10,7 @@ Array = NDArray[np.float64]
 
 _PROBABILITIES = np.concatenate(([0.005, 0.01, 0.025], np.arange(0.05, 1, 0.025), [0.99, 0.995]))
 _LEAST_SAMPLES = 300
+_FEWEST_SAMPLES = 30
 _MOST_BINS = 24
 # Within a bin no mean counts as less than this share of the bin's: a product that has all but
 # ceased to sell and sells once would otherwise speak of ratios in the millions.
@@ -64,10 +65,10 @@ def measured_ratios(means: Sequence[Array], actuals: Sequence[Array]) -> RatioTa
     actual = np.concatenate([np.empty(0), *(part.ravel() for part in actuals)])
     usable = ~np.isnan(actual) & (mean > 1e-9)
     mean, actual = mean[usable], actual[usable]
-    if mean.size < _LEAST_SAMPLES:
+    if mean.size < _FEWEST_SAMPLES:
         return poisson_ratios()
     order = np.argsort(mean, kind="stable")
-    bins = np.array_split(order, min(_MOST_BINS, mean.size // _LEAST_SAMPLES))
+    bins = np.array_split(order, min(_MOST_BINS, max(mean.size // _LEAST_SAMPLES, 1)))
     centres, ratios = [], []
     for rows in bins:
         size = np.maximum(mean[rows], _LEAST_SHARE_OF_BIN * mean[rows].mean())
