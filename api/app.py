@@ -36,6 +36,7 @@ from api.openapi import install_openapi
 from api.problems import install_problem_handlers
 from api.purchasing import order_routes as purchase_orders
 from api.purchasing import routes as purchasing
+from api.purchasing import scorecards
 from api.rejected import routes as rejected
 from api.settings import Settings, get_settings
 from api.slack import routes as slack
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         purchasing,
         forecasts,
         purchase_orders,
+        scorecards,
         alerts,
         slack,
     ):

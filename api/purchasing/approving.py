@@ -101,7 +101,10 @@ async def _order(
     connection: DatabaseConnection, row: asyncpg.Record, actor: Actor
 ) -> tuple[str, int]:
     of_draft = {name: row[name] for name in ("supplier_id", "site_id")}
-    [draft] = await fetch(connection, queries.draft_order, **of_draft, actor_id=actor.actor_id)
+    found = await fetch(connection, queries.find_draft, **of_draft)
+    [draft] = found or await fetch(
+        connection, queries.make_draft, **of_draft, actor_id=actor.actor_id
+    )
     names = ("product_id", "suggestion_id", "version", "quantity", "pack_size")
     priced = row["unit_cost"] is not None
     [line] = await fetch(

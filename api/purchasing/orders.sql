@@ -52,8 +52,18 @@ select
             and on_order.site_id = %(site_id)s::integer
     ), 0)::bigint as inventory_position;
 
--- name: draft_order
--- The one draft of a supplier and site, locked; made where there is none.
+-- name: find_draft
+-- The one draft of a supplier and site, locked.
+update purchasing.orders
+set version = version + 1
+where
+    supplier_id = %(supplier_id)s::integer
+    and site_id = %(site_id)s::integer
+    and status = 'draft'
+returning order_id, number;
+
+-- name: make_draft
+-- Only where none was found, since a conflict uses up a number.
 insert into purchasing.orders as orders (supplier_id, site_id, created_by)
 values (%(supplier_id)s::integer, %(site_id)s::integer, %(actor_id)s::integer)
 on conflict (supplier_id, site_id) where status = 'draft' do update

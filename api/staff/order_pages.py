@@ -16,7 +16,7 @@ from api.ledger.events import MAXIMUM_QUANTITY
 from api.ledger.routes import CurrentLedger
 from api.pagination import Paging, page_of
 from api.problems import Problem
-from api.purchasing import orders
+from api.purchasing import orders, scorecards
 from api.purchasing.mailing import Mailing
 from api.purchasing.order_schemas import (
     CameIn,
@@ -62,6 +62,25 @@ async def show_orders(
         here="plan",
         status_shown=status,
         orders=[order for _, order in shown],
+        next_address=more,
+    )
+
+
+@router.get("/orders/suppliers")
+async def show_suppliers(
+    request: Request, shell: CurrentShell, connection: ReadingConnection, cursor: Cursor = None
+) -> HTMLResponse:
+    """How long each supplier took, and what was late, short or dearer."""
+    cards, next_cursor = await scorecards.list_scorecards(
+        connection, paging=Paging(_A_PAGE, cursor), sites=shell.sites, ordered_only=True
+    )
+    more = address("/orders/suppliers", cursor=next_cursor) if next_cursor else None
+    return page(
+        request,
+        "order_suppliers.html",
+        shell=shell,
+        here="plan",
+        cards=cards,
         next_address=more,
     )
 

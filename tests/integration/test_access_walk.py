@@ -104,6 +104,7 @@ GET /healthz                                     open
 GET /metrics                                     open
 GET /openapi.json                                known
 GET /orders                                      read
+GET /orders/suppliers                            read
 GET /orders/{number}                             read
 POST /orders/{number}/cancel                     manage
 POST /orders/{number}/close                      manage
@@ -259,6 +260,7 @@ PATCH /v1/sites/{site}/calendar-events/{code}    manage
 PUT /v1/sites/{site}/calendar-events/{code}      manage
 GET /v1/stock-levels                             read
 GET /v1/summary                                  read
+GET /v1/supplier-scorecards                      read
 GET /v1/suppliers                                read
 POST /v1/suppliers                               manage every site
 POST /v1/suppliers/batch                         manage every site
