@@ -24,7 +24,7 @@ _SMOOTHINGS: dict[Period, tuple[float, ...]] = {
     "month": (0.15, 0.5),
 }
 _SEASON_WEIGHTS = (0.5, 1.0)
-_SPREADS = (0.4, 0.8, 1.1)
+_SPREADS = (0.5, 1.1)
 # The past that is replayed, and what must lie before it.
 _REPLAYED: dict[Period, int] = {"day": 91, "week": 52, "month": 24}
 _BEFORE: dict[Period, int] = {"day": 91, "week": 26, "month": 12}

@@ -62,8 +62,8 @@ class Model:
     smoothing: float
     season_weight: float = 0.0
     censored_weight: float = 0.1
-    spread: float = 0.6
-    pooled_windows: float = 2.0
+    spread: float = 0.8
+    pooled_windows: float = 5.0
 
 
 class RollingDemand:
