@@ -1,11 +1,12 @@
 """Orchestration's settings, from the environment, read on first use."""
 
+import re
 from functools import cache
 from typing import Annotated
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.connect import ORCHESTRATION_ROLE
 
@@ -35,6 +36,11 @@ class Settings(BaseSettings):
     ] = 15.0
     review_period_days: Annotated[int, Field(alias="PARSTOCK_REVIEW_PERIOD_DAYS", ge=1)] = 7
     service_level: Annotated[float, Field(alias="PARSTOCK_SERVICE_LEVEL", gt=0, lt=1)] = 0.95
+
+    # Targets of classes by value (A, B, C) and steadiness (X, Y, Z): A=0.98,CZ=0.9
+    service_levels: Annotated[
+        dict[str, float], NoDecode, Field(alias="PARSTOCK_SERVICE_LEVELS")
+    ] = {}
 
     # Lines that are no purchase. The cost is a transfer's, in minor units, whatever it carries.
     transfer_lead_time_days: Annotated[
@@ -72,6 +78,13 @@ class Settings(BaseSettings):
         30.0
     )
 
+    @field_validator("service_levels", mode="before")
+    @classmethod
+    def _by_class(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return dict(_class_and_level(part) for part in value.split(",") if part.strip())
+
     @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="before")
     @classmethod
     def _blank_is_none(cls, value: object) -> object:
@@ -90,6 +103,19 @@ class Settings(BaseSettings):
         if urlsplit(value).scheme not in ("http", "https"):
             raise ValueError("must begin with http:// or https://")
         return value if value.endswith("/") else value + "/"
+
+
+def _class_and_level(part: str) -> tuple[str, float]:
+    name, _, level = (half.strip() for half in part.partition("="))
+    try:
+        target = float(level)
+    except ValueError:
+        target = 0.0
+    if not re.fullmatch(r"[ABC][XYZ]?|[XYZ]", name) or not 0 < target < 1:
+        raise ValueError(
+            f"{part.strip()!r} is no class with its service level, as A=0.98 or CZ=0.9"
+        )
+    return name, target
 
 
 @cache

@@ -25,6 +25,7 @@ class Policy:
 
     selling_minimum: on hand at selling places below this is critical when nothing is behind them.
     refill_minimum: the same while the site still holds stock to refill them from.
+    demand_class: by value and steadiness of demand, such as AX.
     """
 
     lead_time_days: int
@@ -39,6 +40,7 @@ class Policy:
     refill_minimum: int
     pack_size: int
     minimum_order_quantity: int
+    demand_class: str = ""
 
     @property
     def arithmetic(self) -> dict[str, Any]:
@@ -94,6 +96,7 @@ def policy(
     service_level: float,
     pack_size: int = 1,
     minimum_order_quantity: int = 1,
+    demand_class: str = "",
 ) -> Policy:
     """The policy of one product at one site.
 
@@ -122,6 +125,7 @@ def policy(
         refill_minimum=max(1, math.ceil(round(mean_demand(1), 6))),
         pack_size=pack_size,
         minimum_order_quantity=minimum_order_quantity,
+        demand_class=demand_class,
     )
 
 

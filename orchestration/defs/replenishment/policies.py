@@ -1,6 +1,7 @@
 """planning.policies: when to order a product for a site, and up to what."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,8 @@ import psycopg
 
 from db.sql import load_queries
 from orchestration.defs.forecast.distributions import totals_from_json
-from orchestration.planning.expected import expected_demand, expected_totals
+from orchestration.planning.classes import abc_classes, service_level_of, xyz_classes
+from orchestration.planning.expected import Array, expected_demand, expected_totals
 from orchestration.planning.forecasting import TotalDemand
 from orchestration.planning.lead_times import ENOUGH, lead_time_distribution
 from orchestration.planning.replenishment import Policy, policy
@@ -24,6 +26,8 @@ from orchestration.settings import settings
 
 _QUERIES = load_queries(__file__)
 _KEY = ["planning", "policies"]
+# Classes go by the demand of so many days.
+_CLASS_DAYS = 28
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -36,6 +40,7 @@ class _Bought:
     lead_time_days: int
     pack_size: int
     minimum_order_quantity: int
+    unit_value_minor: int | None
     mean: list[float]
 
 
@@ -80,6 +85,7 @@ def policies(context: dg.AssetExecutionContext, database: Database) -> dg.Materi
             "dropped": dropped,
             "suppliers_with_a_lead_time_as_taken": len(expected_days),
             "service_level": settings().service_level,
+            "classes": dict(sorted(Counter(one.demand_class for one in made).items())),
             "review_period_days": settings().review_period_days,
             **_spread("days_of_cover_at_reorder_point", made),
         }
@@ -104,13 +110,15 @@ def _as_taken(one: _Bought, expected_days: dict[int, int]) -> _Bought:
 def _policies_of(products: list[_Bought], totals: TotalDemand) -> Iterator[tuple[_Bought, Policy]]:
     """The policies of one site; the quantiles of all products with one lead time at once."""
     mean = np.array([one.mean for one in products])
-    review_days, service_level = settings().review_period_days, settings().service_level
+    review_days = settings().review_period_days
     protection = np.array([one.lead_time_days + review_days for one in products])
     expected = expected_totals(mean, protection)
+    classes = _classes(products, mean, totals)
+    levels = np.array([_service_level(one) for one in classes])
     quantile = np.zeros(len(products))
-    for days in np.unique(protection):
-        rows = protection == days
-        quantile[rows] = totals.quantile(expected[rows], int(days), service_level)
+    for days, level in np.unique(np.column_stack([protection, levels]), axis=0):
+        rows = (protection == days) & (levels == level)
+        quantile[rows] = totals.quantile(expected[rows], int(days), float(level))
     for row, one in enumerate(products):
         yield (
             one,
@@ -119,11 +127,29 @@ def _policies_of(products: list[_Bought], totals: TotalDemand) -> Iterator[tuple
                 demand_quantile=partial(_as_measured, float(quantile[row])),
                 lead_time_days=one.lead_time_days,
                 review_period_days=review_days,
-                service_level=service_level,
+                service_level=float(levels[row]),
                 pack_size=one.pack_size,
                 minimum_order_quantity=one.minimum_order_quantity,
+                demand_class=classes[row],
             ),
         )
+
+
+def _classes(products: list[_Bought], mean: Array, totals: TotalDemand) -> list[str]:
+    """The class of each product among those of its site, such as AX, from its next four weeks."""
+    expected = expected_totals(mean, np.full(len(products), _CLASS_DAYS))
+    value = np.array(
+        [np.nan if one.unit_value_minor is None else one.unit_value_minor for one in products],
+        dtype=float,
+    )
+    low, high = (totals.quantile(expected, _CLASS_DAYS, p) for p in (0.1, 0.9))
+    by_spread = xyz_classes(expected, low=low, high=high)
+    return [a + x for a, x in zip(abc_classes(value * expected), by_spread, strict=True)]
+
+
+def _service_level(demand_class: str) -> float:
+    chosen = settings()
+    return service_level_of(demand_class, chosen.service_levels, otherwise=chosen.service_level)
 
 
 def _as_measured(quantile: float, days: int, probability: float) -> float:

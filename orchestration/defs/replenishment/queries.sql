@@ -7,8 +7,11 @@ select
     planned.lead_time_days,
     planned.pack_size,
     planned.minimum_order_quantity,
+    coalesce(products.unit_cost_minor, products.unit_price_minor) as unit_value_minor,
     newest.mean
 from marts.mart_planned_products as planned
+inner join marts.dim_products as products
+    on planned.product_id = products.product_id
 cross join lateral (
     select forecasts.mean
     from planning.forecasts

@@ -89,6 +89,7 @@ class _Row:
             refill_minimum=self.refill_minimum,
             pack_size=self.pack_size,
             minimum_order_quantity=self.minimum_order_quantity,
+            demand_class=self.arithmetic.get("demand_class", ""),
         )
 
 
@@ -152,14 +153,15 @@ def read_product_sites(
     for site_id, here in groupby(rows, key=lambda row: row.site_id):
         of_site = list(here)
         mean = np.array([row.mean for row in of_site])
+        level = np.array([row.service_level for row in of_site])
         outlook = outlooks(
             mean,
             totals[site_id],
             lead_time_days=np.array([row.lead_time_days for row in of_site]),
             review_period_days=of_site[0].review_period_days,
-            service_level=np.array([row.service_level for row in of_site]),
+            service_level=level,
         )
-        upper = _upper_demand(mean, totals[site_id])
+        upper = _upper_demand(mean, totals[site_id], level)
         made += [
             row.with_demand(
                 mean[at],
@@ -172,12 +174,16 @@ def read_product_sites(
     return made
 
 
-def _upper_demand(mean: Array, totals: TotalDemand) -> Array:
-    """Units that demand stays below, with the chance of the service level, until it is too much."""
+def _upper_demand(mean: Array, totals: TotalDemand, level: Array) -> Array:
+    """Units that demand stays below, with the chance of its service level, until it is too much."""
     days = 7 * settings().overstock_weeks
     expected = expected_totals(mean, np.full(len(mean), days))
-    upper: Array = np.ceil(np.round(totals.quantile(expected, days, settings().service_level), 6))
-    return upper
+    upper = np.zeros(len(mean))
+    for one in np.unique(level):
+        rows = level == one
+        upper[rows] = totals.quantile(expected[rows], days, float(one))
+    rounded: Array = np.ceil(np.round(upper, 6))
+    return rounded
 
 
 def read_waiting_sites(connection: Connection) -> frozenset[int]:
