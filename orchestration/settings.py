@@ -39,8 +39,8 @@ class Settings(BaseSettings):
 
     # Targets of classes by value (A, B, C) and steadiness (X, Y, Z): A=0.98,CZ=0.9
     service_levels: Annotated[
-        dict[str, float], NoDecode, Field(alias="PARSTOCK_SERVICE_LEVELS")
-    ] = {}
+        dict[str, float] | None, NoDecode, Field(alias="PARSTOCK_SERVICE_LEVELS")
+    ] = None
 
     # Lines that are no purchase. The cost is a transfer's, in minor units, whatever it carries.
     transfer_lead_time_days: Annotated[
