@@ -224,6 +224,97 @@ def test_an_empty_machine_with_stock_behind_it_is_a_stop_of_the_walk(arcade: Arc
     assert terms["used_28_days"] > 0
 
 
+# A second site: 4,000 came fifty days ago, and one was sold on each of the days since.
+_ANNEX = """
+with
+
+site as (
+
+    insert into catalog.sites (code, name, time_zone, is_simulated)
+    select 'annex', 'Annex', time_zone, is_simulated from catalog.sites limit 1
+    returning site_id
+
+),
+
+place as (
+
+    insert into catalog.locations (code, site_id, kind, name, selling)
+    select 'annex-shelf', site_id, 'shelf', 'Shelf', true from site
+    returning location_id
+
+),
+
+moves as (
+
+    select
+        day,
+        (select max(position) from ledger.inventory_events) + 1 + day as position,
+        case when day = 0 then 4000 else -1 end as change,
+        now() - make_interval(days => 50 - day) as occurred_at
+    from generate_series(0, 49) as day
+
+),
+
+events as (
+
+    insert into ledger.inventory_events (
+        position, event_id, recorded_at, occurred_at, event_type,
+        product_id, location_id, recorded_by, quantity
+    )
+    select
+        position, gen_random_uuid(), clock_timestamp(), occurred_at,
+        case when day = 0 then 'received' else 'sold' end::ledger.event_type,
+        {product_id}, location_id, 1, abs(change)
+    from moves, place
+
+),
+
+levels as (
+
+    insert into ledger.stock_levels (product_id, location_id, on_hand, version)
+    select {product_id}, location_id, 3951, (select max(position) from moves) from place
+
+)
+
+insert into ledger.movements (
+    position, leg, product_id, location_id, on_hand_change, on_hand_after, place_on_hand_after
+)
+select position, 0, {product_id}, location_id, change, 4000 - day, 4000 - day from moves, place
+"""
+
+
+def test_what_another_site_has_too_much_of_is_brought_before_anything_is_bought(
+    arcade: Arcade,
+) -> None:
+    # given a product that is sold out here, of which another site has enough for years
+    [(product_id,)] = arcade.rows(
+        "select product_id from ledger.inventory_events where event_type = 'sold'"
+        " group by product_id order by count(*) desc, product_id limit 1"
+    )
+    arcade.record(sell_out(product_id))
+    arcade.record(_ANNEX.format(product_id=product_id))
+    # when it is planned
+    arcade.refresh("full")
+    lines = {
+        kind: (site, giver, quantity, reason, terms)
+        for kind, site, giver, quantity, reason, terms in arcade.rows(
+            "select kind, sites.code, givers.code, quantity, reason, arithmetic"
+            " from planning.suggestions inner join catalog.sites using (site_id)"
+            " left join catalog.sites as givers on from_site_id = givers.site_id"
+            " where product_id = %(product_id)s",
+            product_id=product_id,
+        )
+    }
+    # then it is brought, nothing of it is bought, and the rest there is told as too much
+    assert set(lines) == {"transfer", "overstock"}
+    site, giver, quantity, reason, terms = lines["transfer"]
+    assert (site, giver, quantity) == ("arcade", "annex", terms["wanted"])
+    assert "annex has 3951 and keeps" in reason
+    assert terms["giver"]["position_after"] >= terms["giver"]["keeps"]
+    assert lines["overstock"][0] == "annex"
+    assert lines["overstock"][4]["given_to_other_sites"] == quantity
+
+
 def test_what_was_approved_or_turned_down_is_not_suggested_again(arcade: Arcade) -> None:
     # given a plan of which one line is approved and one dismissed
     [(sold_out,)] = arcade.rows(

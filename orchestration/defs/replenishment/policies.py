@@ -149,7 +149,9 @@ def _classes(products: list[_Bought], mean: Array, totals: TotalDemand) -> list[
 
 def _service_level(demand_class: str) -> float:
     chosen = settings()
-    return service_level_of(demand_class, chosen.service_levels or {}, otherwise=chosen.service_level)
+    return service_level_of(
+        demand_class, chosen.service_levels or {}, otherwise=chosen.service_level
+    )
 
 
 def _as_measured(quantile: float, days: int, probability: float) -> float:
