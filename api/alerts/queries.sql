@@ -150,6 +150,21 @@ set
     resolved_by = %(actor_id)s::integer
 where alerts.alert_id = %(alert_id)s::uuid;
 
+-- name: confirm_anomalies
+-- The first to confirm a day is the one who did.
+update planning.anomalies
+set
+    confirmed_at = coalesce(anomalies.confirmed_at, now()),
+    confirmed_by = coalesce(anomalies.confirmed_by, %(actor_id)s::integer)
+from alerts.alerts
+where
+    alerts.alert_id = %(alert_id)s::uuid
+    and alerts.kind = 'demand_anomaly'
+    and anomalies.product_id = alerts.product_id
+    and anomalies.site_id = alerts.site_id
+    and alerts.detail -> 'days' ? anomalies.day::text
+returning anomalies.day;
+
 -- name: tell_of_alert
 -- In the transaction of the change, so that a change is never untold. By a number, as everywhere:
 -- the name is looked up when it is told.

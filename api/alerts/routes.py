@@ -52,6 +52,15 @@ async def resolve_alert(alert_id: UUID, connection: Connection, actor: Recorder)
     return alert.as_answered()
 
 
+@router.post(
+    "/alerts/{alert_id}/confirm", responses={409: {"description": "It tells of no unusual demand"}}
+)
+async def confirm_demand(alert_id: UUID, connection: Connection, actor: Recorder) -> Alert:
+    """Say that unusual demand was real: from the next forecast on it counts whole."""
+    alert = await service.confirm(connection, alert_id, actor=actor)
+    return alert.as_answered()
+
+
 @router.get("/count-requests")
 async def list_count_requests(
     connection: ReadingConnection,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from api.alerts.errors import AlertIsResolved, UnknownAlert
+from api.alerts.errors import AlertIsResolved, NothingToConfirm, UnknownAlert
 from api.alerts.schemas import AlertStatus, CountRequest, Severity, ShownAlert, Summary
 from api.database import DatabaseConnection
 from api.deps import Actor, Sites
@@ -128,6 +128,22 @@ async def tell(connection: DatabaseConnection, alert_id: UUID, *, actor: Actor) 
     """Have its message say how things stand now, after this user's doing."""
     await _fetch(connection, _queries.tell_of_alert, alert_id=alert_id, actor_id=actor.actor_id)
     await _fetch(connection, _queries.wake_the_sender)
+
+
+async def confirm(connection: DatabaseConnection, alert_id: UUID, *, actor: Actor) -> ShownAlert:
+    """The demand was real: its days count whole from the next forecast on, and the alert is over.
+
+    Saying so twice changes nothing.
+    """
+    status = await _lock(connection, alert_id, actor.sites)
+    rows = await _fetch(
+        connection, _queries.confirm_anomalies, alert_id=alert_id, actor_id=actor.actor_id
+    )
+    if not rows:
+        raise NothingToConfirm(alert_id)
+    if status != "resolved":
+        await _change(connection, _queries.resolve_alert, alert_id, actor)
+    return await read_alert(connection, alert_id, sites=actor.sites)
 
 
 async def summarize(connection: DatabaseConnection, *, sites: Sites) -> Summary:

@@ -71,6 +71,13 @@ async def snooze(alert_id: UUID, pool: Pool, actor: StaffMember) -> RedirectResp
     return see_other(address("/alerts", done=alert_id))
 
 
+@router.post("/alerts/{alert_id}/confirm")
+async def confirm(alert_id: UUID, pool: Pool, actor: StaffMember) -> RedirectResponse:
+    async with pool.acquire() as connection, connection.transaction():
+        await service.confirm(connection, alert_id, actor=actor)
+    return see_other(address("/alerts", done=alert_id))
+
+
 @router.post("/alerts/{alert_id}/resolve")
 async def resolve(alert_id: UUID, pool: Pool, actor: StaffMember) -> RedirectResponse:
     async with pool.acquire() as connection, connection.transaction():

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-LedgerAlertKind = Literal["over_promised", "discrepancy", "shortage_source", "expiring_lot"]
+LedgerAlertKind = Literal[
+    "over_promised", "discrepancy", "shortage_source", "expiring_lot", "demand_anomaly"
+]
 
 _NAMED_AT_MOST = 5
 
@@ -155,3 +157,39 @@ def expiring_words(lots: Sequence[Lot], *, product: str, sku: str, site: str) ->
 def _listed(named: Sequence[str]) -> str:
     more = len(named) - _NAMED_AT_MOST
     return ", ".join(named[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """A day on which demand lay outside of low and high, far from what was expected of it."""
+
+    day: date
+    demand: float
+    expected: float
+    low: float
+    high: float
+
+    @property
+    def beyond(self) -> float:
+        """Units beyond the nearer bound."""
+        return max(self.demand - self.high, self.low - self.demand)
+
+
+def anomaly_words(days: Sequence[Anomaly], *, product: str, sku: str, site: str) -> tuple[str, str]:
+    """What was asked for on which days and what had been expected, and what to do about it."""
+    told = [
+        f"{each.demand:g} on {each.day} where {each.expected:.0f} were expected"
+        f" ({each.low:.0f} to {each.high:.0f})"
+        for each in days
+    ]
+    too_little = all(each.demand < each.low for each in days)
+    look = (
+        "Look whether the shelf was really stocked and the sales came in."
+        if too_little
+        else "Look whether it was one large order, or the beginning of something."
+    )
+    return (
+        f"{product} ({sku}) at {site}: {_listed(told)}.",
+        f"{look} Until it is confirmed it changes the forecast only as far as had been thought"
+        " possible.",
+    )

@@ -48,6 +48,7 @@ _TABLE = """
 GET /                                            read
 GET /alerts                                      read
 POST /alerts/{alert_id}/acknowledge              forms
+POST /alerts/{alert_id}/confirm                  forms
 POST /alerts/{alert_id}/resolve                  forms
 POST /alerts/{alert_id}/snooze                   forms
 GET /catalog                                     read
@@ -138,6 +139,7 @@ POST /slack/interactivity                        open
 GET /stock                                       read
 GET /v1/alerts                                   read
 POST /v1/alerts/{alert_id}/acknowledge           record
+POST /v1/alerts/{alert_id}/confirm               record
 POST /v1/alerts/{alert_id}/resolve               record
 POST /v1/alerts/{alert_id}/snooze                record
 GET /v1/barcodes                                 read

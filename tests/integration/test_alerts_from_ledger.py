@@ -316,3 +316,63 @@ def test_a_rule_that_is_off_opens_nothing(world: World) -> None:
     world.record("counted", location=BACK, quantity=0)
 
     assert world.look().opened == 0
+
+
+def test_unusual_demand_is_confirmed_once_and_nothing_else_can_be(
+    world: World,
+) -> None:
+    # given a day of bears that was far outside of its forecast
+    execute(
+        world.database_url,
+        "insert into planning.anomalies"
+        " (product_id, site_id, day, demand, expected, low, high)"
+        " select product_id, site_id, current_date - 1, 60, 10, 2, 22"
+        " from catalog.products, catalog.sites where sku = 'BEAR' and code = 'near'",
+    )
+    world.look_an_hour_later()
+    [alert] = world.live()
+    assert (alert["kind"], alert["sku"]) == ("demand_anomaly", BEAR)
+    assert "60 on" in alert["message"]
+    # when it is confirmed, twice
+    path = f"/v1/alerts/{alert['alert_id']}/confirm"
+    answers = [world.api.post(path).json()["status"] for _ in range(2)]
+    # then the day is, the alert is over, and it is told once that it is
+    assert answers == ["resolved", "resolved"]
+    assert query(world.database_url, "select confirmed_by is not null from planning.anomalies") == [
+        (True,)
+    ]
+    world.look_an_hour_later()
+    assert world.live() == []
+    # and an alert of another kind has nothing to confirm
+    other = "00000000-0000-4000-8000-000000000000"
+    assert world.api.post(f"/v1/alerts/{other}/confirm").status_code == 404
+    execute(world.database_url, "update alerts.alerts set kind = 'discrepancy'")
+    assert world.api.post(path).status_code == 409
+
+
+def test_an_anomaly_that_somebody_resolved_is_not_told_again(world: World) -> None:
+    execute(
+        world.database_url,
+        "insert into planning.anomalies"
+        " (product_id, site_id, day, demand, expected, low, high)"
+        " select product_id, site_id, current_date - 1, 60, 10, 2, 22"
+        " from catalog.products, catalog.sites where sku = 'BEAR' and code = 'near'",
+    )
+    world.look_an_hour_later()
+    [alert] = world.live()
+    assert world.api.post(f"/v1/alerts/{alert['alert_id']}/resolve").status_code == 200
+    world.look_an_hour_later()
+    assert world.live() == []
+    # and what nobody told of ends by itself when it was no anomaly after all
+    execute(
+        world.database_url,
+        "insert into planning.anomalies"
+        " (product_id, site_id, day, demand, expected, low, high)"
+        " select product_id, site_id, current_date - 2, 0, 30, 20, 40"
+        " from catalog.products, catalog.sites where sku = 'DUCK' and code = 'near'",
+    )
+    world.look_an_hour_later()
+    assert [each["sku"] for each in world.live()] == [DUCK]
+    execute(world.database_url, "delete from planning.anomalies where demand = 0")
+    world.look_an_hour_later()
+    assert world.live() == []

@@ -5,7 +5,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from orchestration.defs.forecast.history import calendar_columns, history_of
+from orchestration.defs.forecast.history import (
+    calendar_columns,
+    history_of,
+    with_predecessors,
+)
 from orchestration.planning.forecasting import forecast_site
 
 SATURDAY = 9131  # 2025-01-04, in days from 2000-01-01
@@ -60,3 +64,29 @@ def test_a_site_that_is_closed_on_sundays_still_has_its_intervals_measured() -> 
     # then
     assert 0.6 <= said.accuracy.coverage_80 <= 0.95
     assert said.mean[:, 1::7] == pytest.approx(0)
+
+
+def test_a_successor_inherits_what_came_before_its_first_day_and_nothing_after() -> None:
+    # given 4, followed by 9 from day 102 on, followed by 7 from day 104 on
+    rows = facts(
+        [
+            (4, 100, 5.0, 1.0),
+            (4, 101, np.nan, 0.0),
+            (4, 102, 3.0, 1.0),
+            (9, 101, 1.0, 0.5),
+            (9, 103, 8.0, 1.0),
+            (7, 104, 2.0, 1.0),
+        ]
+    )
+    # when
+    found = with_predecessors(rows, [(4, 9, 102), (9, 7, 104)])
+    # then each has its own days and those of the one before it, a day of both added up
+    told = {(int(row["product_id"]), int(row["day_number"])): float(row["demand"]) for row in found}
+    assert told[9, 100] == 5
+    assert told[9, 101] == 1
+    assert (9, 102) not in told
+    assert [told[7, day] for day in (100, 101, 103, 104)] == [5, 1, 8, 2]
+    # and the predecessor keeps what is its own
+    assert told[4, 100] == 5
+    assert told[4, 102] == 3
+    assert len(found) == len(told)

@@ -3,6 +3,7 @@
 Each rule reads the events since the last look and the levels that they touched, never the ledger.
 """
 
+from orchestration.defs.alerts.anomalies import look_at_anomalies
 from orchestration.defs.alerts.discrepancies import look_at_shortages
 from orchestration.defs.alerts.expiring_lots import look_at_lots
 from orchestration.defs.alerts.ledger_look import QUERIES, Connection, Look, rows_of
@@ -28,6 +29,7 @@ def look_at_ledger(
     look_at_promises(connection, look, changes)
     look_at_shortages(connection, look, changes, look_at_sources(connection, look, changes))
     look_at_lots(connection, look, changes)
+    look_at_anomalies(connection, look, changes)
     if first:
         connection.execute(QUERIES.remember_baselines.text)
     return changes

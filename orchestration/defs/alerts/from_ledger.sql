@@ -506,3 +506,71 @@ left join lateral (
     group by lots.lot_id
 ) as held on true
 order by asked.product_id, asked.site_id, held.expires_on, held.code
+
+-- name: anomalies
+-- Of the last two weeks and not confirmed, with the alert that tells of them; and the alerts of
+-- which none is left. A day that somebody resolved an alert about is not told again.
+with live as (
+    select
+        alerts.alert_id,
+        alerts.product_id,
+        alerts.site_id,
+        alerts.detail
+    from alerts.alerts
+    where alerts.kind = 'demand_anomaly' and alerts.status <> 'resolved'
+),
+
+standing as (
+    select anomalies.*
+    from planning.anomalies
+    where
+        anomalies.confirmed_at is null
+        and anomalies.found_at > now() - interval '14 days'
+        and not exists (
+            select from alerts.alerts as dismissed
+            where
+                dismissed.kind = 'demand_anomaly'
+                and dismissed.resolved_by is not null
+                and dismissed.product_id = anomalies.product_id
+                and dismissed.site_id = anomalies.site_id
+                and dismissed.detail -> 'days' ? anomalies.day::text
+        )
+),
+
+named as (
+    select
+        coalesce(standing.product_id, live.product_id) as product_id,
+        coalesce(standing.site_id, live.site_id) as site_id,
+        standing.day,
+        coalesce(standing.demand, 0) as demand,
+        coalesce(standing.expected, 0) as expected,
+        coalesce(standing.low, 0) as low,
+        coalesce(standing.high, 0) as high,
+        live.alert_id,
+        live.detail
+    from standing
+    full outer join live
+        on
+            standing.product_id = live.product_id
+            and standing.site_id = live.site_id
+)
+
+select
+    named.product_id,
+    products.sku,
+    products.name as product,
+    products.category,
+    named.site_id,
+    sites.name as site,
+    named.day,
+    named.demand,
+    named.expected,
+    named.low,
+    named.high,
+    %(to_position)s::bigint as position,
+    named.alert_id,
+    named.detail
+from named
+inner join catalog.products on named.product_id = products.product_id
+inner join catalog.sites on named.site_id = sites.site_id
+order by named.product_id, named.site_id, named.day

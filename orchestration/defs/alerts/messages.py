@@ -15,6 +15,7 @@ _KIND_WORDS = {
     "discrepancy": "Please count",
     "shortage_source": "Often short",
     "expiring_lot": "Expiring",
+    "demand_anomaly": "Unusual demand",
 }
 _KIND_SIGNS = {
     "critical_low": ":red_circle:",
@@ -23,6 +24,7 @@ _KIND_SIGNS = {
     "discrepancy": ":mag:",
     "shortage_source": ":electric_plug:",
     "expiring_lot": ":hourglass_flowing_sand:",
+    "demand_anomaly": ":chart_with_upwards_trend:",
 }
 # How a digest counts each kind; those of stock are told also where there is none.
 _COUNTED_AS = {
@@ -32,6 +34,7 @@ _COUNTED_AS = {
     "discrepancy": "to count",
     "shortage_source": "often short",
     "expiring_lot": "expiring",
+    "demand_anomaly": "asked for unusually",
 }
 
 Block = dict[str, Any]

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -11,15 +12,17 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from db.sql import load_queries
+from db.sql import Queries, load_queries
 from orchestration.defs.forecast.distributions import accuracy_to_json, totals_to_json
-from orchestration.defs.forecast.history import read_history
+from orchestration.defs.forecast.history import read_history, store_adjusted
 from orchestration.defs.forecast.picture import site_picture
+from orchestration.defs.forecast.totals import store_totals, totals_table
 from orchestration.planning.forecasting import QUANTILES, SiteForecast, SiteHistory, forecast_site
 from orchestration.refresh import Refresh, read_refresh
 from orchestration.resources import Database
 
 _QUERIES = load_queries(__file__)
+_ANOMALIES = Queries(Path(__file__).with_name("anomalies.sql"))
 _KEY = ["planning", "forecasts"]
 _NEAR_80: Final = (0.70, 0.90)
 
@@ -63,6 +66,8 @@ def forecasts(context: dg.AssetExecutionContext, database: Database) -> dg.Mater
     refresh = read_refresh(context, database)
     said: list[_Said] = []
     with database.connect() as connection:
+        connection.execute(_ANOMALIES.withdraw_anomalies.text)
+        connection.execute(_ANOMALIES.find_anomalies.text)
         rows = connection.execute(
             _QUERIES.planned_products.text, {"is_full": refresh.is_full}
         ).fetchall()
@@ -71,7 +76,9 @@ def forecasts(context: dg.AssetExecutionContext, database: Database) -> dg.Mater
             done = _forecast(connection, refresh, site_id, list(products))
             if done is not None:
                 said.append(done)
-    return dg.MaterializeResult(metadata=_figures(said, planned=len(planned)))
+        totals = totals_table(connection)
+    figures = _figures(said, planned=len(planned))
+    return dg.MaterializeResult(metadata={**figures, "totals": dg.MetadataValue.md(totals)})
 
 
 def _forecast(
@@ -85,6 +92,7 @@ def _forecast(
     if known is None or np.isnan(known.usual.demand).all():
         return None
     history = known.usual
+    store_adjusted(connection, site_id=site_id, adjusted=known.adjusted)
     forecast = _on_known_days(forecast_site(history), known.ahead)
     wanted = np.flatnonzero([product.is_wanted for product in products])
     issued_at = datetime.now(UTC)
@@ -111,6 +119,14 @@ def _forecast(
             "totals": json.dumps(totals_to_json(forecast.totals)),
             "accuracy": json.dumps(accuracy_to_json(forecast.accuracy)),
         },
+    )
+    store_totals(
+        connection,
+        history,
+        categories=list(categories.values()),
+        site_id=site_id,
+        first_day=forecast.first_day,
+        refresh_id=refresh.refresh_id,
     )
     return _Said(history, forecast, len(wanted))
 

@@ -8,7 +8,8 @@ select
     or newest.first_date is null
     or newest.first_date <> planned.today
     or reopened.product_id is not null
-    or newest.issued_at < calendars.changed_at as is_wanted
+    or newest.issued_at < calendars.changed_at
+    or newest.issued_at < confirmed.confirmed_at as is_wanted
 from marts.mart_planned_products as planned
 left join lateral (
     select
@@ -36,6 +37,18 @@ left join (
             and starts_with(changes.code, sites.code || '/')
     group by sites.site_id
 ) as calendars on planned.site_id = calendars.site_id
+left join (
+    select
+        anomalies.product_id,
+        anomalies.site_id,
+        max(anomalies.confirmed_at) as confirmed_at
+    from planning.anomalies
+    where anomalies.confirmed_at is not null
+    group by anomalies.product_id, anomalies.site_id
+) as confirmed
+    on
+        planned.product_id = confirmed.product_id
+        and planned.site_id = confirmed.site_id
 order by planned.site_id, planned.product_id
 
 -- name: site_calendar
