@@ -11,10 +11,10 @@ BIN := $(VENV)/bin
 LOCKS := requirements-uv.lock requirements.lock pyproject.toml
 INSTALLED := $(VENV)/installed-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 
-.PHONY: help up start stop status logs test chaos lint import bench reset install
+.PHONY: help up start stop status logs test chaos lint import bench bench-planning reset install
 
 help: ## Show the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 up: $(INSTALLED) ## Start everything in the foreground; Ctrl-C stops it
 	@exec $(BIN)/parstock up
@@ -53,6 +53,9 @@ import: $(INSTALLED) ## Import a CSV, Excel or Parquet file: FILE=sales.csv [ARG
 
 bench: $(INSTALLED) ## Measure the figures that the documents give
 	@exec $(BIN)/python -m bench $(ARGS)
+
+bench-planning: $(INSTALLED) ## Measure forecast and plan against their bars; ARGS=--large for more
+	@exec $(BIN)/python -m bench.planning $(ARGS)
 
 reset: $(INSTALLED) ## Delete all of Parstock's data; asks first
 	@exec $(BIN)/parstock reset $(ARGS)

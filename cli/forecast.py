@@ -13,7 +13,10 @@ import pyarrow.parquet
 from cli.settings import StartError
 from orchestration.planning.calendar import PERIOD_NAMES, Frequency
 from orchestration.planning.demand_file import DemandError, DemandFile, Missing, inspect
-from orchestration.planning.demand_forecast import forecast_file, plan_file
+from orchestration.planning.demand_forecast import FilePlan, forecast_file, plan_file
+
+# More than one, so that a worker that is done early takes from one that is not.
+_SHARES_A_WORKER = 2
 
 
 @click.command(name="forecast")
@@ -39,12 +42,24 @@ from orchestration.planning.demand_forecast import forecast_file, plan_file
     "lists periods without sales.",
 )
 @click.option(
+    "--dask",
+    "scheduler",
+    metavar="ADDRESS",
+    help="Spread over the workers of this Dask scheduler (tcp://...), which reach the file under "
+    "the same path; needs the package distributed.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write here, by its ending as CSV or Parquet; else CSV on the standard output.",
 )
 def command(
-    demand: Path, horizon: int, frequency: Frequency, missing: Missing, out: Path | None
+    demand: Path,
+    horizon: int,
+    frequency: Frequency,
+    missing: Missing,
+    scheduler: str | None,
+    out: Path | None,
 ) -> None:
     """Forecast every series of a file: mean and quantiles of each period, and of the totals.
 
@@ -57,15 +72,34 @@ def command(
             f"{out}: a name that ends in .csv or .parquet is expected.", param_hint="--out"
         )
     try:
-        source = inspect(demand, frequency, missing=missing)
+        source = inspect(demand.absolute(), frequency, missing=missing)
         _tell(source, missing)
-        tables = forecast_file(plan_file(source, horizon=horizon))
+        plan = plan_file(source, horizon=horizon)
+        tables = forecast_file(plan) if scheduler is None else _on_dask(plan, scheduler)
         if out is None:
             _write_csv(tables, sys.stdout.buffer)
         else:
             _write_file(tables, out)
     except (DemandError, OSError) as error:
         raise StartError(f"Nothing was forecast: {error}") from error
+
+
+def _on_dask(plan: FilePlan, scheduler: str) -> Iterator[pa.Table]:
+    try:
+        from distributed import Client
+
+        from orchestration.planning.spread import spread_file
+    except ImportError as error:
+        raise StartError(
+            "--dask needs the packages dask and distributed: pip install distributed."
+        ) from error
+    try:
+        client = Client(scheduler, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise StartError(f"No Dask scheduler answers at {scheduler}.") from error
+    with client:
+        workers = len(client.scheduler_info()["workers"])
+        yield from spread_file(plan, client, shares=max(workers, 1) * _SHARES_A_WORKER)
 
 
 def _tell(source: DemandFile, missing: Missing) -> None:

@@ -39,19 +39,26 @@ def forecast_file(plan: FilePlan) -> Iterator[pa.Table]:
         yield forecast_table(plan, series, history)
 
 
+def columns_of(plan: FilePlan) -> pa.Schema:
+    """The columns of a forecast, with their types."""
+    names = ["mean", *(f"q{p:g}" for p in QUANTILES), *(f"total_q{p:g}" for p in QUANTILES)]
+    return pa.schema(
+        [("unique_id", plan.source.id_type), ("ds", pa.date32())]
+        + [(name, pa.float64()) for name in names]
+    )
+
+
 def forecast_table(plan: FilePlan, series: NDArray[np.int64], history: SiteHistory) -> pa.Table:
     """One row a series and coming period: unique_id, ds, mean, quantiles, quantiles of totals."""
     said = apply(history, plan.pooled, horizon=plan.horizon)
     source = plan.source
     coming = source.calendar.dates(source.periods + np.arange(plan.horizon))
     ids = pa.array(np.repeat(source.ids[series].to_numpy(), plan.horizon), pa.string())
-    columns = {
-        "unique_id": ids.cast(source.id_type),
-        "ds": pa.array(np.tile(coming, len(series)), pa.date32()),
-        "mean": said.mean.ravel(),
-    }
-    for at, probability in enumerate(QUANTILES):
-        columns[f"q{probability:g}"] = said.quantiles[..., at].ravel()
-    for at, probability in enumerate(QUANTILES):
-        columns[f"total_q{probability:g}"] = said.totals[..., at].ravel()
-    return pa.table(columns)
+    values = [
+        ids.cast(source.id_type),
+        pa.array(np.tile(coming, len(series)), pa.date32()),
+        said.mean.ravel(),
+        *(said.quantiles[..., at].ravel() for at in range(len(QUANTILES))),
+        *(said.totals[..., at].ravel() for at in range(len(QUANTILES))),
+    ]
+    return pa.table(values, schema=columns_of(plan))
