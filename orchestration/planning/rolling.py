@@ -162,10 +162,10 @@ def _smoothed(asked: Array, exposure: Array, model: Model) -> tuple[Array, NDArr
         seen = ~np.isnan(units) & sold
         units = np.where(seen, units, 0.0)
         # Less than expected from an empty shelf says little; more than expected is a fact.
-        share = np.where((share <= 0) & (units > level), 1.0, share)
-        share = np.where(share <= 0, model.censored_weight, share)
+        empty = share <= 0
+        share = np.where(empty, np.where(units > level, 1.0, model.censored_weight), share)
         weight = np.where(seen, a * share, 0.0)
-        top = (1 - weight) * top + np.where(seen, a * units, 0.0) * np.where(share > 0, 1.0, 0.0)
+        top = (1 - weight) * top + np.where(empty, weight, a * seen) * units
         bottom = (1 - weight) * bottom + weight
         count += seen
         mature = count >= _MATURE_PERIODS

@@ -1,5 +1,6 @@
 """`parstock backtest` on small files: what is charged, what is written, what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from cli.backtest import command
 from orchestration.planning.backtest import Window, perfect, replay, simulated
-from orchestration.planning.rolling import History, Model
+from orchestration.planning.rolling import History, Model, RollingDemand
 
 WEEKS = pd.date_range("2024-01-01", periods=30, freq="7D")
 
@@ -213,3 +214,42 @@ def test_capital_is_told_where_the_unit_costs_are_known(files: Path) -> None:
     costs = "unique_id,holding_cost,shortage_cost,unit_cost\na,0.2,1,10\nb,0.2,1,3\n"
     shown = backtest(files, "--compare", costs=costs)
     assert "capital" in shown.output
+
+
+def test_an_empty_shelf_hardly_moves_the_level() -> None:
+    # given 4 a week, and at last ten weeks in which the shelf was empty and 1 or nothing was sold
+    demand = np.array([[4.0] * 40 + [1, 0] * 5])
+    exposure = np.array([[1.0] * 40 + [0.0] * 10])
+    history = History(demand=demand, exposure=exposure, first_day=WEEKS[0].date(), period="week")
+    # when
+    known = RollingDemand(history, Model(smoothing=0.1), horizon=3)
+    # then
+    assert 3.5 < known.ahead(49, 3)[0][0, 0] <= 4.0
+    blind = RollingDemand(
+        replace(history, exposure=np.ones_like(exposure)), Model(smoothing=0.1), horizon=3
+    )
+    assert blind.ahead(49, 3)[0][0, 0] < 2.0
+
+
+def test_a_series_begins_with_its_first_sale() -> None:
+    demand = np.array([[0.0] * 40 + [5.0] * 10, [5.0] * 50])
+    history = History(
+        demand=demand, exposure=np.ones_like(demand), first_day=WEEKS[0].date(), period="week"
+    )
+    known = RollingDemand(history, Model(smoothing=0.1), horizon=1)
+    assert known.ahead(39, 1)[0][0, 0] == 0
+    assert known.ahead(49, 1)[0][0, 0] == pytest.approx(5)
+
+
+def test_a_season_that_comes_every_year_is_expected_again() -> None:
+    # given three years in which the last quarter sells three times as much
+    week = np.arange(156) % 52
+    demand = np.tile(np.where(week >= 39, 30.0, 10.0), (3, 1))
+    history = History(
+        demand=demand, exposure=np.ones_like(demand), first_day=WEEKS[0].date(), period="week"
+    )
+    # when one stands at the end of the third quarter
+    known = RollingDemand(history, Model(smoothing=0.1, season_weight=1.0), horizon=8)
+    ahead = known.ahead(142, 8)[0][0]
+    # then
+    assert ahead[4:].mean() > 2 * demand[0, 130:142].mean()
