@@ -152,10 +152,15 @@ left join levels
     on
         touched.product_id = levels.product_id
         and touched.site_id = levels.site_id
-left join purchasing.on_order
-    on
-        touched.product_id = on_order.product_id
-        and touched.site_id = on_order.site_id
+-- Product by product: what is on order of all of them takes a look at every receipt there was.
+cross join lateral (
+    select sum(outstanding.units) as units
+    from purchasing.outstanding_at(9223372036854775807) as outstanding
+    where
+        outstanding.product_id = touched.product_id
+        and outstanding.site_id = touched.site_id
+        and not outstanding.is_overdue
+) as on_order
 left join planning.policies
     on
         touched.product_id = policies.product_id
