@@ -20,7 +20,7 @@ _FULL_EXPOSURE = 0.95
 # Periods of a year, and how many to either side of a date last year are taken together with it.
 _YEAR = {"day": (364, 10), "week": (52, 2), "month": (12, 0)}
 # How many units of expected demand a season shared by all weighs against a series' own.
-_SEASON_UNITS = 30.0
+_SEASON_UNITS = 100.0
 _SEASON_BOUNDS = (0.2, 5.0)
 # Past windows that the spread is measured on; of them as many count as do not overlap.
 _SPREAD_WINDOWS = 40
