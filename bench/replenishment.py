@@ -1,14 +1,13 @@
 """What the replenishment policy costs on real sales, and how long a plan of 30,000 takes.
 
-python -m bench.replenishment              the plan's arithmetic
-python -m bench.replenishment --data DIR   Online Retail, too; DIR holds its tasks as score.py
-                                           `prepare` writes them, and orders are written there
+python -m bench.replenishment     Online Retail is read from ../shared/data, made into tasks by its
+score.py, and the orders are scored by it; without it only the plan's arithmetic is timed.
 """
 
-import argparse
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,13 +16,16 @@ import numpy as np
 from orchestration.planning.backtest import PATHS
 from orchestration.planning.simulation import DemandPaths, order_to_last
 
+DATA = Path(__file__).parents[2] / "shared" / "data"
 _BARS = {"retail_raw": (240_000, 248_095), "retail_capped": (105_000, 111_814)}
 _SERIES, _LEAD, _REVIEW, _CHUNK = 30_000, 7, 7, 2_000
 _PLAN_CPU_S, _PLAN_BYTES = 60, 4 << 30
 
 
 def retail(folder: Path) -> None:
-    """Each task through `parstock backtest`, as score.py replays it."""
+    """Each task through `parstock backtest`; then what score.py says of the orders."""
+    score = [sys.executable, str(DATA / "score.py")]
+    subprocess.run([*score, "prepare", str(folder)], check=True, stdout=subprocess.DEVNULL)
     for task, (bar, simple) in _BARS.items():
         said = ["--demand", f"{folder}/{task}_demand.parquet"]
         said += ["--stock", f"{folder}/{task}_stock.csv", "--costs", f"{folder}/{task}_costs.csv"]
@@ -41,9 +43,12 @@ def retail(folder: Path) -> None:
         total = next(line for line in shown if line.startswith("total"))
         fill = next(line for line in shown if line.startswith("Fill rate"))
         print(
-            f"{task:14} cost {float(total.split()[1]):10,.0f}   (at most {bar:,}; the best simple"
+            f"{task:14} cost {float(total.split()[1]):10,.0f} (at most {bar:,}; the best simple "
+            f"method {simple:,})   {fill}   {seconds:.1f} CPU s",
+            flush=True,
         )
-        print(f"{'':14} method {simple:,})   {fill}   {seconds:.1f} CPU s")
+    print("score.py says:", flush=True)
+    subprocess.run([*score, "orders", str(folder), str(folder)], check=True)
 
 
 def plan() -> None:
@@ -74,14 +79,12 @@ def plan() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, help="the tasks that score.py prepared")
-    chosen = parser.parse_args()
     plan()
-    if chosen.data is not None:
-        retail(chosen.data)
-    else:
-        print("left out: Online Retail (say where its tasks are with --data)")
+    if not DATA.exists():
+        print("left out: Online Retail (../shared/data is not beside the project)")
+        return
+    with tempfile.TemporaryDirectory(prefix="parstock-bench-") as folder:
+        retail(Path(folder))
 
 
 if __name__ == "__main__":
