@@ -52,6 +52,12 @@ select product_id, site_id, on_hand_selling, on_hand_behind, reserved, inventory
 from marts.fct_stock_positions
 order by product_id, site_id
 """
+_PLACES = """
+select product_id, site_id, location_id, on_hand, reserved,
+    first_moved_at, last_received_at, last_used_at
+from marts.fct_place_stock
+order by product_id, location_id
+"""
 
 
 @dataclass(frozen=True)
@@ -199,11 +205,13 @@ def test_the_increment_after_any_order_of_arrival_equals_a_full_rebuild(
     world.record(arrivals)
     world.run(as_of=end)
     facts, positions = world.rows(_FACTS), world.rows(_POSITIONS)
+    places = world.rows(_PLACES)
     # when all is made anew
     world.run(as_of=end, is_full=True)
     # then nothing differs
     assert world.rows(_FACTS) == facts
     assert world.rows(_POSITIONS) == positions
+    assert world.rows(_PLACES) == places
     states = Counter(row[-1] for row in facts)
     assert states["full"]
     assert states["censored"]
