@@ -35,6 +35,92 @@ where
     and imports.last_day is not null
 order by imports.source, imports.import_id desc;
 
+-- name: read_offline_data
+-- What a phone keeps to book without a network: the catalog, and what the sites hold where.
+with reached as (
+    select
+        locations.location_id,
+        locations.code,
+        locations.name
+    from catalog.locations
+    inner join catalog.sites on locations.site_id = sites.site_id
+    where
+        locations.kind <> 'in_transit'
+        and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+),
+
+codes as (
+    select
+        barcodes.product_id,
+        array_agg(barcodes.code order by barcodes.code) as codes
+    from catalog.barcodes
+    group by barcodes.product_id
+),
+
+held_at as (
+    select
+        stock_levels.product_id,
+        reached.code,
+        sum(stock_levels.on_hand) as on_hand
+    from ledger.stock_levels
+    inner join reached on stock_levels.location_id = reached.location_id
+    where stock_levels.on_hand > 0
+    group by stock_levels.product_id, reached.code
+),
+
+held as (
+    select
+        products.sku,
+        jsonb_object_agg(held_at.code, held_at.on_hand) as places
+    from held_at
+    inner join catalog.products on held_at.product_id = products.product_id
+    group by products.sku
+),
+
+products as (
+    select
+        jsonb_agg(
+            jsonb_build_object(
+                'sku', products.sku,
+                'name', products.name,
+                'codes', coalesce(codes.codes, array[]::text[])
+            )
+            order by products.name, products.sku
+        ) as told
+    from catalog.products
+    left join codes on products.product_id = codes.product_id
+    where not exists (
+        select from catalog.products as variants
+        where variants.variant_of_product_id = products.product_id
+    )
+),
+
+places as (
+    select
+        jsonb_agg(
+            jsonb_build_object('code', reached.code, 'name', reached.name)
+            order by reached.code
+        ) as told
+    from reached
+),
+
+levels as (
+    select jsonb_object_agg(held.sku, held.places) as told
+    from held
+)
+
+select
+    jsonb_build_object(
+        'epoch', epoch.epoch,
+        'products', coalesce(products.told, '[]'),
+        'places', coalesce(places.told, '[]'),
+        'levels', coalesce(levels.told, '{}')
+    )::text as told
+from ledger.epoch
+cross join products
+cross join places
+cross join levels
+
 -- name: search_products
 -- Every word must stand in the SKU, the name or the category. A product is low
 -- or out where one of its sites is; the first condition keeps to the index.

@@ -10,6 +10,7 @@ from api.purchasing import service as purchasing
 from api.staff import (
     alert_pages,
     approval_pages,
+    book_pages,
     catalog_pages,
     docs,
     formats,
@@ -36,6 +37,7 @@ _PARTS = (
     product_pages,
     record_pages,
     recorded_pages,
+    book_pages,
     alert_pages,
     plan_pages,
     approval_pages,
@@ -51,6 +53,7 @@ def install_staff_pages(app: FastAPI) -> None:
     """Include the pages and their files in the application."""
     app.include_router(router)
     app.include_router(docs.schema_router)
+    app.include_router(book_pages.data_router)
     for part in _PARTS:
         app.include_router(part.router)
     mount_files(app)

@@ -1,5 +1,6 @@
 """What the pages show beyond the features' own reads: one query each, no decisions."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +31,13 @@ class ShiftedImport:
 async def read_shell(connection: DatabaseConnection, *, sites: Sites) -> asyncpg.Record:
     """What stands on every page."""
     return await _one(connection, _queries.read_shell, sites=sites)
+
+
+async def read_offline_data(connection: DatabaseConnection, *, sites: Sites) -> dict[str, Any]:
+    """Products, places and levels, as a phone keeps them."""
+    row = await _one(connection, _queries.read_offline_data, sites=sites)
+    told: dict[str, Any] = json.loads(row["told"])
+    return told
 
 
 async def list_shifted_imports(connection: DatabaseConnection) -> tuple[ShiftedImport, ...]:

@@ -1,27 +1,15 @@
 """A member of staff with a phone: Chromium drives the pages as a hand would."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
+from tests.browser import PHONE, QUIET, chromium_path
 from tests.integration.planned_shop import BEAR, DUCK, PlannedShop, planned_shop
 from tests.serving import PASSWORD, let_in, serving
 
-_CHROMIUM = [Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser")]
-_QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-_PHONE: ViewportSize = {"width": 390, "height": 844}
 PAGES = [
     "/",
     "/stock",
@@ -29,6 +17,7 @@ PAGES = [
     f"/products/{BEAR}",
     "/places/CLAW-01",
     "/record",
+    "/book",
     f"/record/sold?sku={BEAR}",
     f"/record/transferred?sku={BEAR}",
     "/alerts",
@@ -45,13 +34,8 @@ PAGES = [
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    """Where the browser is; without one these tests are left out, but never in CI."""
-    for path in _CHROMIUM:
-        if path.exists():
-            return str(path)
-    if os.environ.get("CI") == "true":
-        pytest.fail("there is no chromium, and CI must have one: apt-get install chromium")
-    pytest.skip("left out: there is no chromium (apt-get install chromium)")
+    """Where the browser is."""
+    return chromium_path()
 
 
 @pytest.fixture
@@ -115,8 +99,8 @@ def _phone(context: BrowserContext, address: str) -> Phone:
 def phone(chromium: str, address: str) -> Iterator[Phone]:
     """A phone that is signed in; it runs no JavaScript unless a test says otherwise."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_QUIET)
-        context = browser.new_context(viewport=_PHONE, java_script_enabled=False)
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        context = browser.new_context(viewport=PHONE, java_script_enabled=False)
         phone = _phone(context, address)
         phone.sign_in()
         yield phone
@@ -199,7 +183,7 @@ def test_a_product_is_edited_and_a_conflict_is_settled(phone: Phone, shop: Plann
     assert phone.page.get_by_label("Price of one").input_value() == "4.50"
     assert phone.page.get_by_label("Category").input_value() == "Soft"
     width = phone.page.evaluate("document.documentElement.scrollWidth")
-    assert width <= _PHONE["width"]
+    assert width <= PHONE["width"]
     for scheme in ("dark", "light"):
         phone.page.emulate_media(
             color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
@@ -255,7 +239,7 @@ def test_every_page_stays_with_this_host_and_fits_the_phone(phone: Phone) -> Non
     for path in PAGES:
         phone.visit(path)
         width = phone.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= _PHONE["width"], f"{path} is {width} px wide"
+        assert width <= PHONE["width"], f"{path} is {width} px wide"
     elsewhere = [url for url in phone.requested if not url.startswith(phone.address)]
     assert elsewhere == []
     assert phone.complaints == []
@@ -311,8 +295,8 @@ def test_every_text_can_be_read(phone: Phone, scheme: str) -> None:
 
 def test_the_documentation_comes_from_this_host_alone(chromium: str, address: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_QUIET)
-        phone = _phone(browser.new_context(viewport=_PHONE), address)
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        phone = _phone(browser.new_context(viewport=PHONE), address)
         phone.sign_in()
         phone.visit("/docs")
         phone.page.get_by_text("/v1/inventory-events").first.wait_for()

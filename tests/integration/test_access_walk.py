@@ -51,6 +51,8 @@ POST /alerts/{alert_id}/acknowledge              forms
 POST /alerts/{alert_id}/confirm                  forms
 POST /alerts/{alert_id}/resolve                  forms
 POST /alerts/{alert_id}/snooze                   forms
+GET /book                                        forms
+GET /book/data.json                              forms
 GET /catalog                                     read
 GET /catalog/barcodes                            read
 GET /catalog/barcodes/{code}                     read
@@ -137,6 +139,7 @@ POST /slack/link                                 forms
 POST /slack/commands                             open
 POST /slack/interactivity                        open
 GET /stock                                       read
+GET /sw.js                                       open
 GET /v1/alerts                                   read
 POST /v1/alerts/{alert_id}/acknowledge           record
 POST /v1/alerts/{alert_id}/confirm               record
