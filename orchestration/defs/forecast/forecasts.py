@@ -13,6 +13,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from db.sql import Queries, load_queries
+from orchestration.defs.forecast.choices import choices_table, remember_choices
 from orchestration.defs.forecast.distributions import accuracy_to_json, totals_to_json
 from orchestration.defs.forecast.history import read_history, store_adjusted
 from orchestration.defs.forecast.picture import site_picture
@@ -76,9 +77,12 @@ def forecasts(context: dg.AssetExecutionContext, database: Database) -> dg.Mater
             done = _forecast(connection, refresh, site_id, list(products))
             if done is not None:
                 said.append(done)
-        totals = totals_table(connection)
+        tables = {
+            "totals": dg.MetadataValue.md(totals_table(connection)),
+            "changes_of_models": dg.MetadataValue.md(choices_table(connection)),
+        }
     figures = _figures(said, planned=len(planned))
-    return dg.MaterializeResult(metadata={**figures, "totals": dg.MetadataValue.md(totals)})
+    return dg.MaterializeResult(metadata={**figures, **tables})
 
 
 def _forecast(
@@ -120,6 +124,7 @@ def _forecast(
             "accuracy": json.dumps(accuracy_to_json(forecast.accuracy)),
         },
     )
+    remember_choices(connection, history, forecast, site_id=site_id, refresh_id=refresh.refresh_id)
     store_totals(
         connection,
         history,
