@@ -24,9 +24,10 @@ def remember_choices(
     refresh_id: int,
 ) -> int:
     """Note each class of a site whose model is another than before; answers how many."""
-    standing = dict(connection.execute(_QUERIES.standing_choices.text, {"site_id": site_id}))
+    found = connection.execute(_QUERIES.standing_choices.text, {"site_id": site_id}).fetchall()
+    standing: dict[str, str] = dict(found)
     chosen = models_of_classes(demand_classes(history.demand), said.model)
-    changed = {name: found for name, found in chosen.items() if standing.get(name) != found[0]}
+    changed = {name: choice for name, choice in chosen.items() if standing.get(name) != choice[0]}
     for name, (model, products) in changed.items():
         connection.execute(
             _QUERIES.store_choice.text,
