@@ -251,7 +251,9 @@ def _replay(
     def forecast(periods: int) -> dict[Choice, Array]:
         known = history.until(periods)
         shared = _shared(known)
-        offered = _offered(known, shared, _SMOOTHINGS)
+        # A day says too little for the quickest, which would only cost time.
+        smoothings = _SMOOTHINGS[:-1] if known.frequency == "D" else _SMOOTHINGS
+        offered = _offered(known, shared, smoothings)
         said: dict[Choice, Array] = {}
         for cap in caps:
             for season in seasons:
