@@ -3,6 +3,10 @@
 -- statement that locks and reads would read what stood before the lock.
 select pg_advisory_lock(ledger.lock_key())
 
+-- name: try_lock
+-- Without waiting; false also while somebody else waits for it.
+select pg_try_advisory_lock(ledger.lock_key())
+
 -- name: let_lock_go
 select pg_advisory_unlock(ledger.lock_key())
 

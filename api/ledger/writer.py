@@ -58,7 +58,8 @@ _BUSY = (
     asyncpg.InsufficientResourcesError,
 )
 _IDLE_S = 1.0
-# Single events that came so lately are likely to come again, and should not wait for long.
+# Single events, or another process with the lock, that were met so lately are likely to be met
+# again, and should not wait for long.
 _LATELY_S = 0.5
 _GROUP_SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000)
 _DRAIN_S = 10.0
@@ -105,6 +106,7 @@ class Writer:
         self._turned_at = time.monotonic()
         self._promises_expire_at = 0.0
         self._holds_lock = False
+        self._shared_at = -_LATELY_S
         self._held_since = 0.0
         self._single_seen_at = -_LATELY_S
         self.groups_written = 0
@@ -188,9 +190,11 @@ class Writer:
                 if request.begun == len(request.entries):
                     _answer(request)
             self._current = []
-            held_s = time.monotonic() - self._held_since
+            now = time.monotonic()
             if self._holds_lock and (
-                held_s > self._settings.lock_held_s or not (self._singles or self._chunks)
+                now - self._shared_at < _LATELY_S
+                or now - self._held_since > self._settings.lock_held_s
+                or not (self._singles or self._chunks)
             ):
                 await self._let_go()
 
@@ -327,7 +331,9 @@ class Writer:
     async def _take_lock(self) -> None:
         connection = await self._connected()
         if not self._holds_lock:
-            await connection.execute(_queries.take_lock.text)
+            if not await connection.fetchval(_queries.try_lock.text):
+                self._shared_at = time.monotonic()
+                await connection.execute(_queries.take_lock.text)
             self._holds_lock, self._held_since = True, time.monotonic()
 
     async def _let_go(self) -> None:
