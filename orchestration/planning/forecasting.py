@@ -27,7 +27,14 @@ from orchestration.planning.levels import (
     smoothed,
     weekday_profile,
 )
-from orchestration.planning.past import Choice, Past, past_origins, replay
+from orchestration.planning.past import (
+    LEAST_ORIGINS,
+    Choice,
+    Past,
+    Verdict,
+    past_origins,
+    replay,
+)
 from orchestration.planning.ratios import RatioTable, TotalDemand
 from orchestration.planning.seasons import (
     SEASONS,
@@ -61,7 +68,12 @@ HORIZON_DAYS = 28
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 _SMOOTHINGS = (0.02, 0.04, 0.07, 0.12, 0.2, 0.35, 0.6)
 _CAPS = (None, 0.98)
-_DEFAULT: Choice = (0.07, None, 0)
+# Days: what stands best on origins 1 and 2 of the real data; weeks and months: on its sums.
+_DEFAULTS: dict[Frequency, Choice] = {
+    "D": (0.07, 0.98, 0),
+    "W": (0.2, None, 0),
+    "M": (0.35, None, 0),
+}
 # With fewer observed periods than this a series also leans on its category, as if on so many.
 _NEW_SERIES_DAYS = 28
 # How much of a period at the pooled rate every level leans on, so that a shelf that was hardly
@@ -171,6 +183,8 @@ class SiteForecast:
     model: list[str]
     totals: TotalDemand
     accuracy: Accuracy
+    default: str
+    verdict: Verdict
 
 
 def forecast_site(history: SiteHistory, *, horizon_days: int = HORIZON_DAYS) -> SiteForecast:
@@ -183,12 +197,7 @@ def forecast_site(history: SiteHistory, *, horizon_days: int = HORIZON_DAYS) -> 
     pooled, past = _learn(history, horizon_days)
     said = apply(history, pooled, horizon=horizon_days)
     seen = (~np.isnan(history.demand)).sum(axis=1)
-    smoothing, cap, season = pooled.choice
-    full = (
-        f"ses_{smoothing:g}_x_weekday"
-        + ("_x_season" if season else "")
-        + ("" if cap is None else "_capped")
-    )
+    full, default = _name(pooled.choice), _DEFAULTS[history.frequency]
     model = [full if n >= _NEW_SERIES_DAYS else f"{full}_with_category" for n in seen]
     return SiteForecast(
         first_day=history.next_day,
@@ -197,6 +206,17 @@ def forecast_site(history: SiteHistory, *, horizon_days: int = HORIZON_DAYS) -> 
         model=model,
         totals=pooled.totals,
         accuracy=_accuracy(history, past, pooled.choice),
+        default=_name(default),
+        verdict=past.verdict(default, pooled.choice),
+    )
+
+
+def _name(choice: Choice) -> str:
+    smoothing, cap, season = choice
+    return (
+        f"ses_{smoothing:g}_x_weekday"
+        + ("_x_season" if season else "")
+        + ("" if cap is None else "_capped")
     )
 
 
@@ -227,15 +247,16 @@ def _learn(history: SiteHistory, horizon: int) -> tuple[Pooled, Past]:
     least = least_periods(history.frequency)
     # Where the history is too short to judge a season, all of it judges the rest.
     seasons: tuple[Season, ...] = SEASONS
-    if not past_origins(history.days, horizon, least):
+    if len(past_origins(history.days, horizon, least)) < LEAST_ORIGINS:
         least, seasons = 0, SEASONS[:1]
     past = _replay(history, horizon, least, _CAPS, SEASONS[:1])
-    choice = past.best(_DEFAULT)
+    default = _DEFAULTS[history.frequency]
+    choice = past.best(default)
     if len(seasons) > 1:
         seasonal = _replay(history, horizon, least, choice[1:2], seasons[1:])
         means = [one | other for one, other in zip(past.means, seasonal.means, strict=True)]
         past = replace(past, means=means)
-        choice = past.best(_DEFAULT)
+        choice = past.best(default)
     return Pooled(_shared(history), choice, past.measure(choice)), past
 
 

@@ -18,9 +18,20 @@ FULL_EXPOSURE = 0.95
 _ORIGINS = 6
 _TOTAL_PERIODS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 35, 42, 56, 70, 91, 119, 154, 182, 273, 364)
 _RECENT_PERIODS = 28
+# The default gives way to what errs less by more than this share, over at least so many origins.
+WINS_BY = 0.03
+LEAST_ORIGINS = 3
 # Errors within this ratio are taken for equal; chosen on origins 1 and 2 of the real data.
 _AS_GOOD_AS = 1.007
 _SEASON_PAYS = 1.01
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the default stands, and the share by which the best other, or its heir, errs less."""
+
+    stands: bool
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -37,14 +48,19 @@ class Past:
     weight: list[Array]
 
     def best(self, default: Choice) -> Choice:
-        """The quickest smoothing that errs hardly more than the best; without a past, the default.
+        """The default, unless another errs less by more than WINS_BY over LEAST_ORIGINS or more.
 
-        Past origins overlap, so near the least error they cannot tell choices apart; what follows
-        a change sooner is then the safer one. A season must pay for itself more clearly.
+        Past origins overlap, so near the least error they cannot tell choices apart; of those that
+        win, the quickest that errs hardly more than the best is then the safer one. A season must
+        pay for itself more clearly.
         """
-        if not self.origins:
+        if len(self.origins) < LEAST_ORIGINS:
             return default
-        losses = {choice: self.loss(choice) for choice in self.means[0]}
+        bar = self.loss(default) * (1 - WINS_BY)
+        all_losses = {choice: self.loss(choice) for choice in self.means[0]}
+        losses = {choice: loss for choice, loss in all_losses.items() if loss < bar}
+        if not losses:
+            return default
         charged = {choice: loss * _SEASON_PAYS ** choice[2] for choice, loss in losses.items()}
         least = min(charged, key=lambda choice: charged[choice])
         near = [
@@ -53,6 +69,17 @@ class Past:
             if choice[1:] == least[1:] and loss <= losses[least] * _AS_GOOD_AS
         ]
         return max(near, key=lambda choice: choice[0])
+
+    def verdict(self, default: Choice, choice: Choice) -> Verdict:
+        """By how much the choice beats the default; if it is the default, the best other."""
+        if not self.origins:
+            return Verdict(stands=True, margin=float("nan"))
+        others = [self.loss(other) for other in self.means[0] if other != default]
+        stands = choice == default
+        loss = min(others, default=float("nan")) if stands else self.loss(choice)
+        of_default = self.loss(default)
+        margin = 1 - loss / of_default if of_default > 0 else 0.0
+        return Verdict(stands, margin)
 
     def loss(self, choice: Choice) -> float:
         """Root mean squared error of each series, weighted, summed over the origins."""

@@ -8,6 +8,7 @@ import psycopg
 from db.sql import Queries
 from orchestration.planning.demand_classes import demand_classes, models_of_classes
 from orchestration.planning.forecasting import SiteForecast, SiteHistory
+from orchestration.planning.past import LEAST_ORIGINS, WINS_BY
 
 _QUERIES = Queries(Path(__file__).with_name("choices.sql"))
 _SHOWN: Final = 20
@@ -57,15 +58,22 @@ def choices_table(connection: Connection) -> str:
 
 
 def _reason(said: SiteForecast) -> str:
-    measured = said.accuracy
+    measured, verdict = said.accuracy, said.verdict
     if measured.origins == 0:
         return "There is too little of a past to try models on, so it is the default."
+    over = f"over {measured.origins} past origin{'s' if measured.origins > 1 else ''}"
+    if not verdict.stands:
+        rule = f"It errs {verdict.margin:.1%} less than the default {said.default} {over}"
+    elif verdict.margin > 0:
+        rule = f"The default stands: the best other errs {verdict.margin:.1%} less {over}"
+    else:
+        rule = f"The default stands: no other errs less {over}"
     others = ", ".join(
         f"{name.replace('_', ' ')} {wape:.3f}"
         for name, wape in measured.wape.items()
         if name != "ours"
     )
     return (
-        f"It erred least when replayed from {measured.origins} past origins: WAPE"
-        f" {measured.wape['ours']:.3f} ({others})."
+        f"{rule} (more than {WINS_BY:.0%} over at least {LEAST_ORIGINS} is asked of another)."
+        f" WAPE {measured.wape['ours']:.3f} ({others})."
     )
