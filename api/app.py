@@ -34,9 +34,9 @@ from api.lots import routes as lots
 from api.metrics import Metrics
 from api.openapi import install_openapi
 from api.problems import install_problem_handlers
+from api.purchasing import minimums, scorecards
 from api.purchasing import order_routes as purchase_orders
 from api.purchasing import routes as purchasing
-from api.purchasing import scorecards
 from api.rejected import routes as rejected
 from api.settings import Settings, get_settings
 from api.slack import routes as slack
@@ -94,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         forecasts,
         purchase_orders,
         scorecards,
+        minimums,
         alerts,
         slack,
     ):

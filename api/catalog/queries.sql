@@ -1,6 +1,13 @@
 -- name: list_suppliers
 -- Of each kind: a list by its filters, after a key; with the codes of its key, those rows.
-select suppliers.code, suppliers.name, suppliers.lead_time_days, suppliers.version
+select
+    suppliers.code,
+    suppliers.name,
+    suppliers.lead_time_days,
+    suppliers.minimum_order_value,
+    suppliers.currency,
+    suppliers.order_days,
+    suppliers.version
 from catalog.suppliers
 where
     (%(code)s::text[] is null or suppliers.code = any(%(code)s))
@@ -16,13 +23,28 @@ order by suppliers.code
 for no key update
 
 -- name: upsert_suppliers
-insert into catalog.suppliers (code, name, lead_time_days)
-select given.code, given.name, given.lead_time_days
-from jsonb_to_recordset(%(rows)s::jsonb)
-    as given (code text, name text, lead_time_days int)
+insert into catalog.suppliers (
+    code, name, lead_time_days, minimum_order_value, currency, order_days
+)
+select
+    given.code,
+    given.name,
+    given.lead_time_days,
+    given.minimum_order_value,
+    given.currency,
+    given.order_days
+from jsonb_to_recordset(%(rows)s::jsonb) as given (
+    code text, name text, lead_time_days int, minimum_order_value bigint,
+    currency text, order_days text
+)
 order by given.code
 on conflict (code) do update
-set name = excluded.name, lead_time_days = excluded.lead_time_days
+set
+    name = excluded.name,
+    lead_time_days = excluded.lead_time_days,
+    minimum_order_value = excluded.minimum_order_value,
+    currency = excluded.currency,
+    order_days = excluded.order_days
 where %(overwrites)s::boolean
 returning code
 

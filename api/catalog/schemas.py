@@ -1,5 +1,6 @@
 """Master data as the API takes and gives it."""
 
+import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -23,6 +24,7 @@ from api.text import Name, NewCode, ShortText, SoughtCode
 
 # The greatest whole number that every JSON reader keeps exactly.
 _GREATEST = 2**53 - 1
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @lru_cache(maxsize=1)
@@ -51,6 +53,15 @@ def _normal_kind(value: Any) -> Any:
     if isinstance(value, str):
         return "_".join(value.strip().lower().replace("-", " ").replace("_", " ").split())
     return value
+
+
+def _normal_weekdays(value: str) -> str | None:
+    """In order of the week and by three letters each; none where nothing is named."""
+    said = {word.lower() for word in re.split(r"[\s,;]+", value) if word}
+    known = {day for day in _WEEKDAYS if said & {day, day[:3]}}
+    if not said <= known | {day[:3] for day in known}:
+        raise PydanticCustomError("order_days", "Expected weekdays, as in mon thu")
+    return " ".join(day[:3] for day in _WEEKDAYS if day in known) or None
 
 
 def _gtin_14(value: str) -> str:
@@ -83,6 +94,7 @@ Country = Annotated[
     AfterValidator(_known_country),
 ]
 Kind = Annotated[SoughtCode, BeforeValidator(_normal_kind)]
+OrderDays = Annotated[str, StringConstraints(max_length=200), AfterValidator(_normal_weekdays)]
 Metering = Literal["metered", "periodic"]
 Gtin = Annotated[str, StringConstraints(max_length=14), AfterValidator(_gtin_14)]
 Gln = Annotated[str, StringConstraints(max_length=13), AfterValidator(_gln)]
@@ -102,11 +114,25 @@ class _Row(BaseModel):
 
 
 class Supplier(_Row):
-    """Who delivers, and how long that takes."""
+    """Who delivers, how long that takes, and what an order has to be."""
 
     code: NewCode
     name: Name
     lead_time_days: Days = 7
+    minimum_order_value: Money | None = Field(
+        default=None, description="Orders below are not taken; in minor units of the currency."
+    )
+    currency: Currency | None = Field(default=None, validate_default=True)
+    order_days: OrderDays | None = Field(
+        default=None, description='Weekdays on which orders are taken, as in "mon thu".'
+    )
+
+    @field_validator("currency")
+    @classmethod
+    def _minimum_has_a_currency(cls, value: str | None, given: ValidationInfo) -> str | None:
+        if value is None and given.data.get("minimum_order_value") is not None:
+            raise PydanticCustomError("currency", "Expected a currency, as in EUR, beside money")
+        return value
 
 
 class Site(_Row):

@@ -18,17 +18,16 @@ from openpyxl.cell import WriteOnlyCell
 from api.exports.errors import SHEET_LINES, TooManyLines
 from api.exports.schemas import Format
 from api.imports.forms import COLUMNS, escaped
-from api.imports.masters_fields import minor_digits
+from api.imports.masters_fields import MONEY, minor_digits
 from api.imports.schemas import Kind
 
 Row = Sequence[Any]
 Write = Callable[[Sequence[Row]], None]
 # Beyond these digits a spreadsheet's numbers are no longer exact.
 _EXACT_DIGITS = 15
-_MONEY = pa.decimal128(20, 3)
+_AMOUNT = pa.decimal128(20, 3)
 _TYPES: Mapping[str, pa.DataType] = {
-    "unit_cost": _MONEY,
-    "unit_price": _MONEY,
+    **dict.fromkeys(MONEY, _AMOUNT),
     "pack_size": pa.int64(),
     "minimum_order_quantity": pa.int64(),
     "lead_time_days": pa.int64(),
@@ -53,20 +52,22 @@ _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_
 
 
 def as_written(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
-    """Products with their money as it is written, 2.50 of EUR, and their options as JSON."""
-    if kind != "products":
-        return rows
+    """Money as it is written, 2.50 of EUR, and the options of products as JSON."""
     names = COLUMNS[kind]
-    cost, price, currency = (names.index(n) for n in ("unit_cost", "unit_price", "currency"))
-    options = names.index("options")
+    money = [names.index(name) for name in names if name in MONEY]
+    if not money:
+        return rows
+    currency = names.index("currency")
+    options = names.index("options") if "options" in names else None
     told = []
     for row in rows:
         cells = list(row)
-        for n in (cost, price):
+        for n in money:
             if cells[n] is not None:
                 cells[n] = Decimal(cells[n]).scaleb(-minor_digits(cells[currency]))
-        held = cells[options]
-        cells[options] = json.dumps(held, ensure_ascii=False, sort_keys=True) if held else None
+        if options is not None:
+            held = cells[options]
+            cells[options] = json.dumps(held, ensure_ascii=False, sort_keys=True) if held else None
         told.append(cells)
     return told
 

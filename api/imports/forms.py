@@ -30,7 +30,14 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "variant_of",
         "options",
     ),
-    "suppliers": ("code", "name", "lead_time_days"),
+    "suppliers": (
+        "code",
+        "name",
+        "lead_time_days",
+        "minimum_order_value",
+        "currency",
+        "order_days",
+    ),
     "locations": (
         "code",
         "site",
@@ -63,6 +70,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 # Exports of releases that had fewer columns come back as well.
 _BEFORE: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("products", COLUMNS["products"][:11]),
+    ("suppliers", COLUMNS["suppliers"][:3]),
     ("locations", COLUMNS["locations"][:9]),
     ("sites", COLUMNS["sites"][:3]),
     ("opening-stock", COLUMNS["opening-stock"][:4]),

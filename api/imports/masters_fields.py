@@ -13,6 +13,8 @@ from api.currencies import MINOR_UNIT_DIGITS
 from api.imports.columns import Column, said_columns
 
 Form = Literal["code", "text", "whole", "money", "yes_no", "gtin", "day", "options"]
+# Fields whose cells need the currency of their line.
+MONEY = frozenset({"unit_cost", "unit_price", "minimum_order_value"})
 _GREATEST = 2**53 - 1
 _YES = {"yes", "y", "true", "1"}
 _NO = {"no", "n", "false", "0"}

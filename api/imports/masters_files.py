@@ -19,7 +19,7 @@ from api.imports.masters_checks import (
     wrong_places,
     wrong_suppliers,
 )
-from api.imports.masters_fields import Reading, UnreadableCell, read_cell
+from api.imports.masters_fields import MONEY, Reading, UnreadableCell, read_cell
 from api.imports.masters_kinds import Masters
 from api.imports.masters_lines import (
     Cells,
@@ -168,7 +168,7 @@ class MasterFile:
             currency = (before or {}).get("currency") or self._currency
         reading = Reading(self._options.decimal_comma, self._options.date_format, currency)
         given = given_by(cells, self._fields, self._of.row, reading, wrong)
-        if given.get("unit_cost") is not None or given.get("unit_price") is not None:
+        if any(given.get(name) is not None for name in MONEY):
             given.setdefault("currency", currency)
         return given
 

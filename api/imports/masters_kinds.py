@@ -114,8 +114,11 @@ _SUPPLIERS = Masters(
         field("code", "code", "suppliercode supplierid vendorcode vendorid supplierno id"),
         field("name", "text", "suppliername supplier vendor vendorname company title"),
         field("lead_time_days", "whole", "leadtime leaddays deliverydays daystodeliver"),
+        field("minimum_order_value", "money", "minordervalue mov minimumordervalue"),
+        field("currency", "code", "currencycode"),
+        field("order_days", "text", "orderweekdays orderingdays"),
     ),
-    tells=frozenset({"lead_time_days"}),
+    tells=frozenset({"lead_time_days", "minimum_order_value", "order_days"}),
     stem=re.compile(r"supplier|vendor"),
 )
 _LOCATIONS = Masters(

@@ -8,7 +8,7 @@ from api.database import DatabaseConnection, say_who_acts
 from api.identity.service import system_actor
 from api.imports.keeping import ACTOR, begin, keep_rejected
 from api.imports.masters import settle_currency
-from api.imports.masters_fields import find_fields
+from api.imports.masters_fields import MONEY, find_fields
 from api.imports.masters_files import MasterFile
 from api.imports.masters_kinds import Masters, require_columns
 from api.imports.masters_lines import Findings
@@ -34,7 +34,7 @@ async def import_masters(
     columns = find_fields(masters.fields, table.columns, options.columns)
     require_columns(masters, columns, table.columns, options.called)
     currency, notes = await settle_currency(connection, options.currency)
-    asks_for_it = {"unit_cost", "unit_price"} & columns.keys() and "currency" not in columns
+    asks_for_it = MONEY & columns.keys() and "currency" not in columns
     file: MasterFile | RecipeFile
     if masters.of is None:
         file = RecipeFile(table, masters, columns, connection, options)

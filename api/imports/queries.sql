@@ -232,7 +232,10 @@ order by sites.code collate "C" -- noqa: RF03
 select
     suppliers.code,
     suppliers.name,
-    suppliers.lead_time_days
+    suppliers.lead_time_days,
+    suppliers.minimum_order_value,
+    suppliers.currency,
+    suppliers.order_days
 from catalog.suppliers
 where %(codes)s::text[] is null or suppliers.code = any(%(codes)s::text[])
 order by suppliers.code collate "C" -- noqa: RF03

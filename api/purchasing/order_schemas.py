@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from api.ledger.events import Moment, Quantity
 from api.pagination import DEFAULT_LIMIT, Limit
+from api.purchasing.minimums import ShortOrder
 from api.text import NewCode, ShortText, SoughtCode
 
 OrderStatus = Literal["draft", "sent", "received", "closed", "cancelled"]
@@ -182,6 +183,9 @@ class WholePurchaseOrder(PurchaseOrder):
     totals: list[Total]
     lines_without_a_price: int
     receipts: list[Receipt]
+    below_minimum: ShortOrder | None = Field(
+        description="Of a draft whose lines are worth less than the supplier takes."
+    )
 
     @property
     def open_lines(self) -> list[OrderLine]:

@@ -17,6 +17,7 @@ from api.purchasing.errors import (
     OrderState,
     StaleOrder,
 )
+from api.purchasing.minimums import list_short_orders
 from api.purchasing.order_schemas import (
     OrderLine,
     OrderQuestion,
@@ -60,12 +61,17 @@ async def read_order(
     lines = [OrderLine(**row) for row in await fetch(connection, queries.list_order_lines, **this)]
     receipts = await fetch(connection, queries.list_receipts, **this, receipt_id=None)
     asked_for = [line for line in lines if not line.is_closed]
+    short = []
+    if found[0]["status"] == "draft" and asked_for:
+        these = {name: found[0][name] for name in ("supplier", "site")}
+        short = await list_short_orders(connection, sites=sites, **these, as_drafted=True)
     return WholePurchaseOrder(
         **_told(found[0]),
         order_lines=lines,
         totals=_totals(asked_for),
         lines_without_a_price=sum(line.cost is None for line in asked_for),
         receipts=receipts_of(receipts),
+        below_minimum=short[0] if short else None,
     )
 
 

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.deps import Manager, Pool, ReadingConnection
 from api.problems import NotFound, invalid_field
-from api.purchasing import approving
+from api.purchasing import approving, minimums
 from api.purchasing.order_schemas import MOST_APPROVED, Approval
 from api.staff.pages import CurrentShell, PageRoute, page, see_other
 from api.text import SoughtCode
@@ -32,7 +32,12 @@ async def show_lines(
     )
     if not lines:
         raise NotFound("Nothing is left to approve from this supplier for this site.")
-    return page(request, "approve.html", shell=shell, here="plan", lines=lines)
+    short_orders = await minimums.list_short_orders(
+        connection, supplier=supplier, site=site, sites=actor.sites
+    )
+    return page(
+        request, "approve.html", shell=shell, here="plan", lines=lines, short_orders=short_orders
+    )
 
 
 @router.post("/plan/approve")

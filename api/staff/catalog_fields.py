@@ -210,6 +210,18 @@ SUPPLIERS = Master(
         Field(name="code", label="Code", hint=_CODE, required=True),
         Field(name="name", label="Name", required=True),
         Field(name="lead_time_days", label="Delivers within days", kind="number", required=True),
+        Field(
+            name="minimum_order_value",
+            label="Orders from",
+            kind="money",
+            hint="What an order has to be worth. Empty: any order is taken.",
+        ),
+        Field(name="currency", label="Currency", hint="Three letters, as in EUR."),
+        Field(
+            name="order_days",
+            label="Takes orders on",
+            hint="As in mon thu. Empty: every day.",
+        ),
     ),
 )
 SITES = Master(

@@ -10,7 +10,7 @@ from api.database import DatabasePool
 from api.deps import Pool, Reader, ReadingConnection, Sites
 from api.forecasts import service as forecasts
 from api.pagination import MAXIMUM_LIMIT, Paging
-from api.purchasing import approving, service
+from api.purchasing import approving, minimums, service
 from api.purchasing.schemas import Kind
 from api.spreadsheet import UTF_8_MARK, csv_line
 from api.staff import service as staff
@@ -63,6 +63,11 @@ async def show_plan(
         lines=lines,
         waiting=await forecasts.list_waiting_plans(connection, sites=shell.sites, site=site),
         purchases=await approving.count_purchases(connection, site=site, sites=shell.sites),
+        short_orders=(
+            await minimums.list_short_orders(connection, sites=shell.sites, site=site)
+            if shell.manages
+            else []
+        ),
         refreshed_at=freshness["refreshed_at"],
         next_address=(
             address("/plan", site=site, show=show, cursor=next_cursor) if next_cursor else None

@@ -263,6 +263,7 @@ DELETE /v1/sites/{site}/calendar-events/{code}   manage
 GET /v1/sites/{site}/calendar-events/{code}      read
 PATCH /v1/sites/{site}/calendar-events/{code}    manage
 PUT /v1/sites/{site}/calendar-events/{code}      manage
+GET /v1/short-orders                             read
 GET /v1/stock-levels                             read
 GET /v1/summary                                  read
 GET /v1/supplier-scorecards                      read

@@ -56,6 +56,11 @@ def changes(api: httpx.Client, **filters: Any) -> list[dict[str, Any]]:
         ("/v1/sites/put-1", {"name": "Put"}, {"name": "Put", "time_zone": "Europe/Berlin"}),
         ("/v1/locations/PUT-1", {"site": "near", "kind": "rack"}, {"site": "near", "kind": "bin"}),
         ("/v1/suppliers/put-1", {"name": "Put"}, {"name": "Put", "lead_time_days": 3}),
+        (
+            "/v1/suppliers/put-2",
+            {"name": "Put", "minimum_order_value": 50_000, "currency": "EUR"},
+            {"name": "Put", "order_days": "mon thu"},
+        ),
         ("/v1/barcodes/96385074", {"sku": BEAR}, {"sku": "DUCK"}),
         (f"/v1/products/{BEAR}/packs/put", {"units": 6}, {"units": 12}),
         (f"/v1/locations/{BACK}/par-levels/{BEAR}", {"par": 9}, {"par": 9, "minimum": 2}),
@@ -399,3 +404,24 @@ def test_a_country_is_one_whose_holidays_are_known(api: httpx.Client) -> None:
     for unknown in ("ZZ", "DE-XX", "Germany"):
         assert patch(api, "/v1/sites/spree", country=unknown).status_code == 422
     assert patch(api, "/v1/sites/spree", country=None).json()["country"] is None
+
+
+def test_a_suppliers_order_days_are_said_in_one_form(api: httpx.Client) -> None:
+    here, any_version = "/v1/suppliers/days", {"If-Match": "*"}
+    told = api.put(here, json={"name": "Toys", "order_days": "Thursday, MON; thu"}).json()
+    assert told["order_days"] == "mon thu"
+    wrong = api.patch(here, json={"order_days": "mon someday"}, headers=any_version)
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "#/order_days")
+    none = api.patch(here, json={"order_days": " "}, headers=any_version).json()
+    assert none["order_days"] is None
+
+
+def test_a_suppliers_minimum_needs_a_currency_and_its_changes_are_told(api: httpx.Client) -> None:
+    bare = api.put("/v1/suppliers/least", json={"name": "Least", "minimum_order_value": 5})
+    assert (bare.status_code, bare.json()["errors"][0]["pointer"]) == (422, "#/currency")
+    said = {"name": "Least", "minimum_order_value": 500, "currency": "EUR"}
+    api.put("/v1/suppliers/least", json=said)
+    api.patch("/v1/suppliers/least", json={"minimum_order_value": 900}, headers={"If-Match": "*"})
+    [newest, _] = changes(api, entity="supplier", code="least")
+    assert newest["before"] == {"minimum_order_value": 500}
+    assert newest["after"] == {"minimum_order_value": 900}

@@ -24,6 +24,8 @@ from tests.integration.ledger_shop import event, execute, query, recording
 _NASTY = """
 insert into catalog.suppliers (code, name, lead_time_days) values
 ('=cmd', E'line\\nbreak', 0), (E'a"b', E'tab\\there', 30), ('00012', '''=quoted', 7);
+update catalog.suppliers set minimum_order_value = 1234567, currency = 'KWD', order_days = 'mon sun'
+where code = '=cmd';
 insert into catalog.sites (code, name, time_zone, country) values
 ('north', '-1', 'Europe/Berlin', 'DE-BE'), ('south', 'Süd ☃', 'UTC', null);
 insert into catalog.locations (code, site_id, kind, name, capacity, selling)

@@ -165,7 +165,17 @@ def test_a_form_that_changes_nothing_makes_no_version(staff: Browser, shop: Smal
     ("path", "typed"),
     [
         ("products", {"sku": "a/b ä", "name": "Slashed", "supplier": "toys"}),
-        ("suppliers", {"code": "new", "name": "New Ltd", "lead_time_days": "3"}),
+        (
+            "suppliers",
+            {
+                "code": "new",
+                "name": "New Ltd",
+                "lead_time_days": "3",
+                "minimum_order_value": "250.00",
+                "currency": "EUR",
+                "order_days": "mon thu",
+            },
+        ),
         ("sites", {"code": "hill", "name": "Hill", "time_zone": "Europe/Berlin"}),
         ("places", {"code": "BOX-1", "site": "riverside", "kind": "box", "parent": "BACK-01"}),
         ("packs", {"sku": BEAR, "pack": "case", "units": "24"}),
