@@ -197,6 +197,32 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     assert arcade.rows(FORECASTS) == issued
 
 
+def test_order_days_say_how_long_an_order_has_to_last(arcade: Arcade) -> None:
+    # given one supplier that takes orders on one day of the week, and others on every day
+    arcade.record(
+        "update catalog.suppliers set order_days = to_char(now(), 'dy')"
+        " where supplier_id = (select min(supplier_id) from catalog.products)"
+    )
+    arcade.refresh("full")
+    # then its products have to last for one to two weeks, the others as they did
+    periods = arcade.rows(
+        "select order_days is null, min(review_period_days), max(review_period_days), count(*)"
+        " from planning.policies inner join catalog.suppliers using (supplier_id)"
+        " group by 1 order by 1"
+    )
+    [(_, least, most, weekly), (_, *usual, others)] = periods
+    assert 7 <= least == most <= 13
+    assert usual == [7, 7]
+    assert weekly > 0
+    assert others > 0
+    # and lines say so
+    reasons = arcade.rows(
+        "select reason from planning.suggestions inner join catalog.suppliers using (supplier_id)"
+        " where order_days is not null and kind = 'purchase'"
+    )
+    assert all(f"{least} to the next order" in reason for (reason,) in reasons)
+
+
 def test_an_empty_machine_with_stock_behind_it_is_a_stop_of_the_walk(arcade: Arcade) -> None:
     # given the machine of which most was sold of those with the most behind them
     [(product_id, place, behind)] = arcade.rows(

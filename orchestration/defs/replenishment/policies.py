@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from itertools import groupby
 from math import ceil
@@ -19,6 +20,7 @@ from orchestration.planning.classes import abc_classes, service_level_of, xyz_cl
 from orchestration.planning.expected import Array, expected_demand, expected_totals
 from orchestration.planning.forecasting import TotalDemand
 from orchestration.planning.lead_times import ENOUGH, lead_time_distribution
+from orchestration.planning.order_days import days_to_order_day_after_next
 from orchestration.planning.replenishment import Policy, policy
 from orchestration.refresh import read_refresh
 from orchestration.resources import Database
@@ -42,6 +44,15 @@ class _Bought:
     minimum_order_quantity: int
     unit_value_minor: int | None
     mean: list[float]
+    today: date
+    order_days: str | None
+
+    @property
+    def review_period_days(self) -> int:
+        """Where the supplier takes orders on some days only, they say when the next one can be."""
+        if self.order_days is None:
+            return settings().review_period_days
+        return days_to_order_day_after_next(self.order_days, self.today)
 
 
 @dg.asset(
@@ -110,8 +121,7 @@ def _as_taken(one: _Bought, expected_days: dict[int, int]) -> _Bought:
 def _policies_of(products: list[_Bought], totals: TotalDemand) -> Iterator[tuple[_Bought, Policy]]:
     """The policies of one site; the quantiles of all products with one lead time at once."""
     mean = np.array([one.mean for one in products])
-    review_days = settings().review_period_days
-    protection = np.array([one.lead_time_days + review_days for one in products])
+    protection = np.array([one.lead_time_days + one.review_period_days for one in products])
     expected = expected_totals(mean, protection)
     classes = _classes(products, mean, totals)
     levels = np.array([_service_level(one) for one in classes])
@@ -126,7 +136,7 @@ def _policies_of(products: list[_Bought], totals: TotalDemand) -> Iterator[tuple
                 mean_demand=expected_demand(mean[row]),
                 demand_quantile=partial(_as_measured, float(quantile[row])),
                 lead_time_days=one.lead_time_days,
-                review_period_days=review_days,
+                review_period_days=one.review_period_days,
                 service_level=float(levels[row]),
                 pack_size=one.pack_size,
                 minimum_order_quantity=one.minimum_order_quantity,

@@ -8,8 +8,11 @@ select
     planned.pack_size,
     planned.minimum_order_quantity,
     coalesce(products.unit_cost_minor, products.unit_price_minor) as unit_value_minor,
-    newest.mean
+    newest.mean,
+    planned.today,
+    suppliers.order_days
 from marts.mart_planned_products as planned
+left join catalog.suppliers on planned.supplier_id = suppliers.supplier_id
 inner join marts.dim_products as products
     on planned.product_id = products.product_id
 cross join lateral (

@@ -154,13 +154,7 @@ def read_product_sites(
         of_site = list(here)
         mean = np.array([row.mean for row in of_site])
         level = np.array([row.service_level for row in of_site])
-        outlook = outlooks(
-            mean,
-            totals[site_id],
-            lead_time_days=np.array([row.lead_time_days for row in of_site]),
-            review_period_days=of_site[0].review_period_days,
-            service_level=level,
-        )
+        outlook = _outlooks(of_site, mean, totals[site_id], level)
         upper = _upper_demand(mean, totals[site_id], level)
         made += [
             row.with_demand(
@@ -172,6 +166,24 @@ def read_product_sites(
             for at, row in enumerate(of_site)
         ]
     return made
+
+
+def _outlooks(rows: list[_Row], mean: Array, totals: TotalDemand, level: Array) -> list[Outlook]:
+    """The outlook of each row; one review period after another, as order days make several."""
+    lead_times = np.array([row.lead_time_days for row in rows])
+    review_periods = np.array([row.review_period_days for row in rows])
+    made: dict[int, Outlook] = {}
+    for days in np.unique(review_periods):
+        these = np.flatnonzero(review_periods == days)
+        found = outlooks(
+            mean[these],
+            totals,
+            lead_time_days=lead_times[these],
+            review_period_days=int(days),
+            service_level=level[these],
+        )
+        made.update(zip(these.tolist(), found, strict=True))
+    return [made[at] for at in range(len(rows))]
 
 
 def _upper_demand(mean: Array, totals: TotalDemand, level: Array) -> Array:
