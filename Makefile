@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements-uv.lock requirements.lock pyproject.toml
 INSTALLED := $(VENV)/installed-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 
-.PHONY: help up start stop status logs test chaos lint import bench bench-planning reset install
+.PHONY: help up start stop status logs test chaos lint import bench bench-planning plots reset install
 
 help: ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ bench: $(INSTALLED) ## Measure the figures that the documents give
 
 bench-planning: $(INSTALLED) ## Measure forecast and plan against their bars; ARGS=--large for more
 	@exec $(BIN)/python -m bench.planning $(ARGS)
+
+plots: $(INSTALLED) ## Draw the plots of docs/planning.md and print their figures
+	@exec $(BIN)/python -m bench.plots $(ARGS)
 
 reset: $(INSTALLED) ## Delete all of Parstock's data; asks first
 	@exec $(BIN)/parstock reset $(ARGS)
