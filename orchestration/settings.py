@@ -61,6 +61,15 @@ class Settings(BaseSettings):
     dead_stock_days: Annotated[int, Field(alias="PARSTOCK_DEAD_STOCK_DAYS", ge=28, le=730)] = 90
     slow_seller_weeks: Annotated[int, Field(alias="PARSTOCK_SLOW_SELLER_WEEKS", ge=4, le=520)] = 26
 
+    # What is replayed of a site's own past, and by what costs: shares of the unit cost.
+    backtest_weeks: Annotated[int, Field(alias="PARSTOCK_BACKTEST_WEEKS", ge=2, le=52)] = 12
+    holding_percent_a_year: Annotated[
+        float, Field(alias="PARSTOCK_HOLDING_PERCENT_A_YEAR", gt=0, le=1000)
+    ] = 25.0
+    shortage_percent: Annotated[
+        float, Field(alias="PARSTOCK_SHORTAGE_PERCENT", gt=0, le=10_000)
+    ] = 30.0
+
     # Over how many days a forecast as issued is judged, and whether a bad one holds up the plan.
     accuracy_days: Annotated[int, Field(alias="PARSTOCK_ACCURACY_DAYS", ge=14, le=365)] = 28
     forecast_blocks_plan: Annotated[bool, Field(alias="PARSTOCK_FORECAST_BLOCKS_PLAN")] = True

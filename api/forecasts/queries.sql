@@ -71,3 +71,42 @@ where
     (%(site)s::text is null or sites.code = %(site)s)
     and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
 order by sites.code
+
+-- name: list_backtests
+select
+    sites.code as site,
+    backtests.currency,
+    backtests.policy,
+    backtests.first_day,
+    backtests.last_day,
+    backtests.products,
+    backtests.cost_minor,
+    backtests.holding_cost_minor,
+    backtests.shortage_cost_minor,
+    backtests.capital_minor,
+    backtests.demand,
+    backtests.lost,
+    backtests.fill_rate,
+    backtests.average_stock,
+    backtests.stockout_days,
+    backtests.by_week,
+    backtests.replayed_at
+from planning.backtests
+inner join catalog.sites on backtests.site_id = sites.site_id
+where
+    (%(site)s::text is null or sites.code = %(site)s)
+    and (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+    and (sites.code, backtests.currency, backtests.policy)
+    > (%(after_site)s::text, %(after_currency)s::text, %(after_policy)s::text)
+order by sites.code, backtests.currency, backtests.policy
+limit %(limit)s::int
+
+-- name: list_replayed_sites
+select
+    sites.code,
+    sites.name
+from catalog.sites
+where
+    (%(sites)s::text[] is null or sites.code = any(%(sites)s))
+    and exists (select from planning.backtests where backtests.site_id = sites.site_id)
+order by sites.code

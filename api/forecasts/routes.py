@@ -1,4 +1,4 @@
-"""GET /v1/forecast-accuracy, /v1/forecast-totals and /v1/waiting-plans."""
+"""GET /v1/forecast-accuracy, /v1/forecast-totals, /v1/waiting-plans and /v1/backtests."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from api.deps import Reader, ReadingConnection
 from api.forecasts import service
-from api.forecasts.schemas import ForecastAccuracy, TotalForecastDay, WaitingPlan
+from api.forecasts.schemas import Backtest, ForecastAccuracy, TotalForecastDay, WaitingPlan
 from api.pagination import Page, PagingQuery
 from api.text import SoughtCode
 
@@ -49,3 +49,14 @@ async def list_waiting_plans(connection: ReadingConnection, actor: Reader) -> Pa
     """The sites whose plan is left as it is because of their forecast, and why."""
     waiting = await service.list_waiting_plans(connection, sites=actor.sites)
     return Page(items=waiting, next_cursor=None)
+
+
+@router.get("/backtests")
+async def list_backtests(
+    connection: ReadingConnection, actor: Reader, paging: PagingQuery, site: Site = None
+) -> Page[Backtest]:
+    """What several policies would have come to over the last weeks of each site."""
+    rows, next_cursor = await service.list_backtests(
+        connection, paging=paging, sites=actor.sites, site=site
+    )
+    return Page(items=rows, next_cursor=next_cursor)

@@ -1,6 +1,7 @@
-"""How good forecasts were as they were issued, and the totals of those that stand."""
+"""How good forecasts and policies were, and the totals of the forecasts that stand."""
 
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,6 +46,33 @@ class TotalForecastDay(_Item):
     q0900: float = Field(serialization_alias="q0.9")
     q0975: float = Field(serialization_alias="q0.975")
     issued_at: datetime
+
+
+class Backtest(_Item):
+    """What a policy would have come to over a site's last weeks, for products of one currency.
+
+    Without a currency it is the products without a unit cost, counted in units alone.
+    """
+
+    site: str
+    currency: str | None
+    policy: Literal["simulation", "service_level", "fixed_min_max", "perfect_foresight"]
+    first_day: date
+    last_day: date
+    products: int
+    cost_minor: float | None = Field(description="holding and shortage, minor units")
+    holding_cost_minor: float | None
+    shortage_cost_minor: float | None
+    capital_minor: float | None = Field(description="average stock at unit costs, minor units")
+    demand: float
+    lost: float
+    fill_rate: float = Field(description="share of the demand that was served")
+    average_stock: float = Field(description="units on hand at a day's end")
+    stockout_days: int = Field(description="days of all products on which some demand was lost")
+    by_week: list[float] = Field(
+        description="cost of each week, minor units; units lost in it where there is no currency"
+    )
+    replayed_at: datetime
 
 
 class WaitingPlan(_Item):

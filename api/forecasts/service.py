@@ -1,11 +1,13 @@
-"""Read what was measured of forecasts, and their totals."""
+"""Read what was measured of forecasts and policies, and the totals of forecasts."""
 
 from datetime import date
+
+import asyncpg
 
 from api.catalog.writing import fetch, listed
 from api.database import DatabaseConnection
 from api.deps import Sites
-from api.forecasts.schemas import ForecastAccuracy, TotalForecastDay, WaitingPlan
+from api.forecasts.schemas import Backtest, ForecastAccuracy, TotalForecastDay, WaitingPlan
 from api.pagination import Paging, page_of, parse_part
 from db.sql import load_queries
 
@@ -72,3 +74,31 @@ async def list_waiting_plans(
     """The sites whose plan is left as it is, with the reason in words."""
     rows = await fetch(connection, _queries.list_waiting_plans, sites=listed(sites), site=site)
     return [WaitingPlan(**dict(row)) for row in rows]
+
+
+async def list_backtests(
+    connection: DatabaseConnection, *, paging: Paging, sites: Sites, site: str | None
+) -> tuple[list[Backtest], str | None]:
+    """What each policy came to when a site's last weeks were replayed."""
+    after_site, after_currency, after_policy = paging.after(str, str, str) or ("", "", "")
+    rows = await fetch(
+        connection,
+        _queries.list_backtests,
+        sites=listed(sites),
+        site=site,
+        after_site=after_site,
+        after_currency=after_currency,
+        after_policy=after_policy,
+        limit=paging.limit + 1,
+    )
+    shown, cursor = page_of(
+        rows, paging.limit, lambda row: (row["site"], row["currency"], row["policy"])
+    )
+    return [Backtest(**{**row, "currency": row["currency"] or None}) for row in shown], cursor
+
+
+async def list_replayed_sites(
+    connection: DatabaseConnection, *, sites: Sites
+) -> list[asyncpg.Record]:
+    """Code and name of each site that has been replayed."""
+    return await fetch(connection, _queries.list_replayed_sites, sites=listed(sites))

@@ -1,15 +1,20 @@
-"""The fan of a forecast as points of an SVG: pure arithmetic, drawn by the template."""
+"""A forecast's fan and policies' costs as points of an SVG: pure arithmetic, for the templates."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
+from api.forecasts.schemas import Backtest
 from api.purchasing.schemas import ForecastDay
+from api.staff.formats import minor_digits
 
 _WIDTH, _HEIGHT = 360, 190
 _LEFT, _TOP, _BOTTOM = 34, 10, 24
 _GRID_LINES = 4
+# Amounts are wider than units a day.
+_RACE_LEFT = 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +96,49 @@ def _levels(step: float, top: float) -> list[float]:
 
 def _points(points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """What each policy cost so far, week by week, for products of one currency; as SVG points."""
+
+    currency: str | None
+    policies: Sequence[Backtest]
+    lines: Sequence[tuple[str, str]]
+    grid: Sequence[Mark]
+    ticks: Sequence[Mark]
+    width: int = _WIDTH
+    height: int = _HEIGHT
+    left: int = _RACE_LEFT
+
+
+def costs_so_far(found: Sequence[Backtest]) -> list[Race]:
+    """A chart for each currency of one site; amounts, or the units lost where there is none."""
+    by_currency: dict[str | None, list[Backtest]] = {}
+    for each in found:
+        by_currency.setdefault(each.currency, []).append(each)
+    return [_race(currency, policies) for currency, policies in by_currency.items()]
+
+
+def _race(currency: str | None, policies: Sequence[Backtest]) -> Race:
+    unit = 10 ** minor_digits(currency) if currency else 1
+    sums = [[week / unit for week in accumulate(each.by_week)] for each in policies]
+    step, top = scale(max(so_far[-1] for so_far in sums))
+    weeks = len(sums[0])
+
+    def x(week: int) -> float:
+        return _RACE_LEFT + (_WIDTH - _RACE_LEFT) * week / weeks
+
+    def y(value: float) -> float:
+        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * value / top
+
+    return Race(
+        currency=currency,
+        policies=sorted(policies, key=lambda each: (each.cost_minor or 0.0, each.lost)),
+        lines=[
+            (each.policy, _points([(x(week), y(value)) for week, value in enumerate([0, *so_far])]))
+            for each, so_far in zip(policies, sums, strict=True)
+        ],
+        grid=[Mark(y(level), f"{level:,g}") for level in _levels(step, top)],
+        ticks=[Mark(x(week), f"week {week}") for week in range(2, weeks, max(2, weeks // 4))],
+    )

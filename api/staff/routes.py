@@ -10,6 +10,7 @@ from api.purchasing import service as purchasing
 from api.staff import (
     alert_pages,
     approval_pages,
+    backtest_pages,
     book_pages,
     catalog_pages,
     docs,
@@ -40,6 +41,7 @@ _PARTS = (
     book_pages,
     alert_pages,
     plan_pages,
+    backtest_pages,
     approval_pages,
     order_pages,
     catalog_pages,

@@ -183,11 +183,13 @@ def perfect(window: Window) -> Decide:
     return decide
 
 
-def service_level(window: Window, model: Model, *, level: float = 0.95) -> Decide:
+def service_level(window: Window, model: Model, *, level: float | Array = 0.95) -> Decide:
     """The plan's (s, S) by formula: s the quantile of the summed demand, S one review's mean above.
 
-    Unserved demand is not thought of as lost, so it buys more than it needs.
+    level: of all series, or N of them. Unserved demand is not thought of as lost, so it buys more
+    than it needs.
     """
+    levels = np.broadcast_to(np.asarray(level, dtype=float), window.on_hand.shape)
     horizon = window.lead_time + window.review
     demand = RollingDemand(window.history, model, horizon=horizon)
     paths = DemandPaths(paths=PATHS, periods=horizon)
@@ -198,7 +200,9 @@ def service_level(window: Window, model: Model, *, level: float = 0.95) -> Decid
         for begin in range(0, len(mean), _CHUNK):
             part = slice(begin, begin + _CHUNK)
             totals = paths.draw(mean[part], dispersion[part]).sum(axis=2)
-            s[part] = np.ceil(np.quantile(totals, level, axis=1))
+            for each in np.unique(levels[part]):
+                rows = np.flatnonzero(levels[part] == each)
+                s[begin + rows] = np.ceil(np.quantile(totals[rows], each, axis=1))
         up_to = s + np.maximum(np.ceil(mean[:, -window.review :].sum(axis=1)), 1)
         return _up_to(s, up_to, on_hand, arriving)
 

@@ -120,6 +120,7 @@ GET /places/{code:path}                          read
 GET /plan                                        read
 GET /plan.csv                                    read
 GET /plan/approve                                manage
+GET /plan/backtest                               read
 POST /plan/approve                               manage
 POST /plan/{suggestion_id}/dismiss               manage
 GET /products/{sku:path}                         read
@@ -145,6 +146,7 @@ POST /v1/alerts/{alert_id}/acknowledge           record
 POST /v1/alerts/{alert_id}/confirm               record
 POST /v1/alerts/{alert_id}/resolve               record
 POST /v1/alerts/{alert_id}/snooze                record
+GET /v1/backtests                                read
 GET /v1/barcodes                                 read
 POST /v1/barcodes                                manage every site
 POST /v1/barcodes/batch                          manage every site

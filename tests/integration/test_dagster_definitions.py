@@ -102,5 +102,5 @@ def test_what_runs_by_itself_runs_without_being_switched_on(defs: Definitions) -
 
     for name in ("ledger_moved", "alerts", "alerts_relief", "run_failures"):
         assert sensors[name] is DefaultSensorStatus.RUNNING
-    for name in ("nightly_full_refresh", "hourly_purge"):
+    for name in ("nightly_full_refresh", "weekly_backtest", "hourly_purge"):
         assert schedules[name] is DefaultScheduleStatus.RUNNING

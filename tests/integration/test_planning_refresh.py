@@ -58,7 +58,8 @@ class Arcade:
 
     def run(self, scope: str, *, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
         loaded: Any = definitions
-        job = loaded.load_fn().resolve_job_def("full_refresh" if scope == "full" else "refresh")
+        name = {"full": "full_refresh", "incremental": "refresh"}.get(scope, scope)
+        job = loaded.load_fn().resolve_job_def(name)
         result = job.execute_in_process(instance=self._instance, tags=tags)
         assert isinstance(result, dg.ExecuteInProcessResult)
         return result

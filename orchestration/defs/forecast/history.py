@@ -84,7 +84,7 @@ def read_history(
         return None
     days = [day for day, _ in found]
     numbers = [int((day - _EPOCH).days) for day in days]
-    rows = _copy(connection, {"site_id": site_id, "first_day": days[0]})
+    rows = site_facts(connection, site_id=site_id, first_day=days[0])
     rows = with_predecessors(rows, _predecessors(connection))
     history = history_of(rows, days=numbers, categories=categories)
     ahead = [days[-1] + timedelta(days=n + 1) for n in range(HORIZON_DAYS)]
@@ -201,6 +201,12 @@ def with_predecessors(
     return rows
 
 
+def day_numbers(first_day: date, last_day: date) -> list[int]:
+    """Every day of a span as the facts count days."""
+    first = (first_day - _EPOCH).days
+    return list(range(first, first + (last_day - first_day).days + 1))
+
+
 def history_of(
     rows: NDArray[Any], *, days: Sequence[int], categories: Mapping[int, str]
 ) -> SiteHistory:
@@ -234,7 +240,9 @@ def calendar_columns(days: Sequence[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
 
 
-def _copy(connection: Connection, values: Mapping[str, object]) -> NDArray[Any]:
+def site_facts(connection: Connection, *, site_id: int, first_day: date) -> NDArray[Any]:
+    """The facts (product_id, day_number, demand, exposure) of a site from a day on."""
+    values = {"site_id": site_id, "first_day": first_day}
     with connection.cursor() as cursor, cursor.copy(_QUERIES.site_demand.text, values) as copy:
         sent = b"".join(bytes(block) for block in copy)
     return np.frombuffer(sent[_COPY_HEADER_BYTES:-_COPY_TRAILER_BYTES], dtype=_ROW)

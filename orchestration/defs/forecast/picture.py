@@ -55,10 +55,10 @@ def lines_picture(values: np.ndarray, *, names: Sequence[str], title: str) -> st
     """Markdown with one chart of a few lines (K by T) from 0 up; NaN is a gap."""
     highest = max(float(np.nanmax(values, initial=0.0)), 1e-9)
     x = _MARGIN + np.arange(values.shape[1]) * (_WIDTH - 2 * _MARGIN) / (values.shape[1] - 1)
-    colours = ("#c50", "#345", "#7a9")
+    colours = ("#c50", "#345", "#7a9", "#a4c")
     drawn = [
         _line(x, _HEIGHT - _MARGIN - row * (_HEIGHT - 2 * _MARGIN) / highest, colour)
-        + f'<text x="{_MARGIN + 200 * n}" y="{_HEIGHT - 8}" fill="{colour}">{name}</text>'
+        + f'<text x="{_MARGIN + 170 * n}" y="{_HEIGHT - 8}" fill="{colour}">{name}</text>'
         for n, (row, name, colour) in enumerate(zip(values, names, colours, strict=False))
     ]
     svg = (

@@ -2,7 +2,9 @@
 
 import dagster as dg
 
-_EVERYTHING = dg.AssetSelection.all()
+# The replay of the past changes no plan, and takes its time once a week.
+_REPLAYED = dg.AssetSelection.assets(["planning", "backtests"])
+_EVERYTHING = dg.AssetSelection.all() - _REPLAYED
 
 # A run's events, some thirty lines a step, are in the UI; the worker's log shows warnings only.
 QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
@@ -26,4 +28,12 @@ full_refresh = dg.define_asset_job(
     description=(
         "The same for every product and site, with every check, those on the ledger included."
     ),
+)
+
+backtest = dg.define_asset_job(
+    "backtest",
+    selection=_REPLAYED,
+    executor_def=dg.in_process_executor,
+    config=QUIET,
+    description="Replay the last weeks of every site with several policies.",
 )

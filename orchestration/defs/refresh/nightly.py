@@ -1,4 +1,4 @@
-"""The nightly full refresh, and the end of old runs."""
+"""The nightly full refresh, the weekly replay of the past, and the end of old runs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 
 from db.sql import load_queries
-from orchestration.defs.refresh.jobs import QUIET, full_refresh, refresh
+from orchestration.defs.refresh.jobs import QUIET, backtest, full_refresh, refresh
 from orchestration.defs.refresh.ledger_moved import ask_for_refresh
 from orchestration.resources import Database
 from orchestration.settings import settings
@@ -103,4 +103,13 @@ hourly_purge = dg.ScheduleDefinition(
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Deletes runs past their retention, some at a time.",
+)
+
+weekly_backtest = dg.ScheduleDefinition(
+    name="weekly_backtest",
+    job=backtest,
+    cron_schedule="30 4 * * 0",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Sunday, after the nightly refresh, the last weeks are replayed.",
 )
