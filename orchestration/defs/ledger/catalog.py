@@ -28,3 +28,9 @@ products = _catalog(
     "What is sold: price and cost in minor units, the supplier, packs and minimum order.",
     ("suppliers",),
 )
+calendar_events = _catalog(
+    "calendar_events",
+    "What people know of days ahead and past at a site: closures, promotions, price changes and "
+    "events, with the effect that was stated.",
+    ("sites",),
+)
