@@ -40,6 +40,9 @@ class Slack(SlackResource):
     channel: str = ""
     """Each empty: SLACK_BOT_TOKEN, SLACK_API_URL, SLACK_CHANNEL, read on first use."""
 
+    pages_address: str = ""
+    """Beside a token that is given here: where the pages are; empty for no buttons."""
+
     @property
     def bot_token(self) -> str | None:
         if self.token:
@@ -54,6 +57,8 @@ class Slack(SlackResource):
     @property
     def pages(self) -> str | None:
         """Where the pages are, if someone takes the presses of buttons; else None."""
+        if self.token:
+            return self.pages_address or None
         found = settings()
         answers = found.slack_app_token is not None or found.slack_signing_secret is not None
         return found.public_url if answers else None
