@@ -282,6 +282,7 @@ select
     products.successor_from,
     parents.sku as variant_of,
     products.options,
+    products.price_breaks,
     products.version
 from catalog.products
 left join catalog.suppliers on products.supplier_id = suppliers.supplier_id
@@ -310,7 +311,7 @@ for no key update
 insert into catalog.products (
     sku, name, category, unit_cost, unit_price, currency, supplier_id, pack_size,
     minimum_order_quantity, base_unit, status, successor_product_id,
-    successor_from, variant_of_product_id, options
+    successor_from, variant_of_product_id, options, price_breaks
 )
 select
     given.sku,
@@ -327,12 +328,13 @@ select
     successors.product_id,
     case when successors.product_id is not null then given.successor_from end,
     parents.product_id,
-    given.options
+    given.options,
+    given.price_breaks
 from jsonb_to_recordset(%(rows)s::jsonb) as given (
     sku text, name text, category text, unit_cost bigint, unit_price bigint,
     currency text, supplier text, pack_size int, minimum_order_quantity int,
     base_unit text, status text, successor text, successor_from date,
-    variant_of text, options jsonb
+    variant_of text, options jsonb, price_breaks jsonb
 )
 left join catalog.suppliers on given.supplier = suppliers.code
 left join catalog.products as successors on given.successor = successors.sku
@@ -353,7 +355,8 @@ set
     successor_product_id = excluded.successor_product_id,
     successor_from = excluded.successor_from,
     variant_of_product_id = excluded.variant_of_product_id,
-    options = excluded.options
+    options = excluded.options,
+    price_breaks = excluded.price_breaks
 where %(overwrites)s::boolean
 returning sku
 

@@ -3,6 +3,7 @@
 import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -109,6 +110,17 @@ Options = Annotated[
 ]
 
 
+def _by_quantity(value: dict[str, int]) -> dict[str, int]:
+    return {least: value[least] for least in sorted(value, key=int)}
+
+
+PriceBreaks = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,6}$")], Money],
+    Field(max_length=10),
+    AfterValidator(_by_quantity),
+]
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -186,6 +198,9 @@ class Product(_Row):
     successor_from: date | None = Field(default=None, validate_default=True)
     variant_of: SoughtCode | None = Field(default=None, description="Its parent, never stocked.")
     options: Options = Field(default_factory=dict, description='As in {"colour": "red"}.')
+    price_breaks: PriceBreaks = Field(
+        default_factory=dict, description='Cost of one by the quantity from on, as in {"50": 240}.'
+    )
 
     @field_validator("currency")
     @classmethod
@@ -193,6 +208,19 @@ class Product(_Row):
         money = (given.data.get("unit_cost"), given.data.get("unit_price"))
         if value is None and money != (None, None):
             raise PydanticCustomError("currency", "Expected a currency, as in EUR, beside money")
+        return value
+
+    @field_validator("price_breaks")
+    @classmethod
+    def _prices_fall(cls, value: dict[str, int], given: ValidationInfo) -> dict[str, int]:
+        unit_cost = given.data.get("unit_cost")
+        falls = unit_cost is not None and all(
+            less < more for more, less in pairwise([unit_cost, *value.values()])
+        )
+        if value and not falls:
+            raise PydanticCustomError(
+                "price_breaks", "Expected a cost of one, and less for each larger quantity"
+            )
         return value
 
     @field_validator("successor", "variant_of")

@@ -59,6 +59,7 @@ def as_written(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
         return rows
     currency = names.index("currency")
     options = names.index("options") if "options" in names else None
+    breaks = names.index("price_breaks") if "price_breaks" in names else None
     told = []
     for row in rows:
         cells = list(row)
@@ -68,8 +69,17 @@ def as_written(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
         if options is not None:
             held = cells[options]
             cells[options] = json.dumps(held, ensure_ascii=False, sort_keys=True) if held else None
+        if breaks is not None:
+            cells[breaks] = _as_prices(cells[breaks], cells[currency])
         told.append(cells)
     return told
+
+
+def _as_prices(breaks: Mapping[str, int], currency: str | None) -> str | None:
+    """As in 50=2.40; 100=2.20, which an import reads."""
+    digits = minor_digits(currency or "")
+    costs = {least: Decimal(breaks[least]).scaleb(-digits) for least in sorted(breaks, key=int)}
+    return "; ".join(f"{least}={cost:f}" for least, cost in costs.items()) or None
 
 
 @contextmanager

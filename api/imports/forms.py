@@ -29,6 +29,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "successor_from",
         "variant_of",
         "options",
+        "price_breaks",
     ),
     "suppliers": (
         "code",
@@ -70,6 +71,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 # Exports of releases that had fewer columns come back as well.
 _BEFORE: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("products", COLUMNS["products"][:11]),
+    ("products", COLUMNS["products"][:15]),
     ("suppliers", COLUMNS["suppliers"][:3]),
     ("locations", COLUMNS["locations"][:9]),
     ("sites", COLUMNS["sites"][:3]),

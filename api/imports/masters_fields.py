@@ -12,7 +12,7 @@ from api.catalog.barcodes import BarcodeError, gtin_14
 from api.currencies import MINOR_UNIT_DIGITS
 from api.imports.columns import Column, said_columns
 
-Form = Literal["code", "text", "whole", "money", "yes_no", "gtin", "day", "options"]
+Form = Literal["code", "text", "whole", "money", "yes_no", "gtin", "day", "options", "prices"]
 # Fields whose cells need the currency of their line.
 MONEY = frozenset({"unit_cost", "unit_price", "minimum_order_value"})
 _GREATEST = 2**53 - 1
@@ -84,6 +84,8 @@ def read_cell(form: Form, text: str, reading: Reading) -> Any:
             return _day(text.strip(), reading.date_format)
         case "options":
             return _options(text.strip())
+        case "prices":
+            return _prices(text.strip(), reading)
 
 
 def minor_digits(currency: str) -> int:
@@ -140,6 +142,16 @@ def _options(text: str) -> Any:
     if len(options) < len(pairs) or not all(options.values()):
         raise UnreadableCell(_OPTIONS)
     return options
+
+
+def _prices(text: str, reading: Reading) -> dict[str, int]:
+    """The cost of one by the quantity from on, as in 50=2.40; 100=2.20."""
+    told: dict[str, int] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        least, _, cost = part.partition("=")
+        number = _number(cost, decimal_comma=reading.decimal_comma)
+        told[least.strip()] = _money(number, reading.currency)
+    return told
 
 
 def _number(text: str, *, decimal_comma: bool) -> Decimal:

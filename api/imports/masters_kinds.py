@@ -90,6 +90,7 @@ _PRODUCTS = Masters(
         field("successor_from", "day", "replacedfrom successordate followedfrom"),
         field("variant_of", "code", "parent parentsku parentproduct family familysku master"),
         field("options", "options", "variantoptions attributes variation"),
+        field("price_breaks", "prices", "quantityprices tierprices"),
     ),
     tells=frozenset(
         {

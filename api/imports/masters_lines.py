@@ -151,7 +151,7 @@ def given_by(
                 if of.name in _IN_LOWER_CASE and isinstance(value, str):
                     value = value.lower().replace(" ", "_")
                 given[of.name] = value
-            elif of.form == "options":
+            elif of.form in ("options", "prices"):
                 given[of.name] = {}
             elif _can_be_empty(model, of.name):
                 given[of.name] = None

@@ -34,7 +34,7 @@ async def import_masters(
     columns = find_fields(masters.fields, table.columns, options.columns)
     require_columns(masters, columns, table.columns, options.called)
     currency, notes = await settle_currency(connection, options.currency)
-    asks_for_it = MONEY & columns.keys() and "currency" not in columns
+    asks_for_it = (MONEY | {"price_breaks"}) & columns.keys() and "currency" not in columns
     file: MasterFile | RecipeFile
     if masters.of is None:
         file = RecipeFile(table, masters, columns, connection, options)

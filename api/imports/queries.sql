@@ -277,7 +277,8 @@ select
     successors.sku as successor,
     products.successor_from,
     parents.sku as variant_of,
-    products.options
+    products.options,
+    products.price_breaks
 from catalog.products
 left join catalog.suppliers on products.supplier_id = suppliers.supplier_id
 left join catalog.products as successors

@@ -6,7 +6,9 @@ with lines as (
         products.supplier_id,
         suggestions.site_id,
         'proposed' as stage,
-        suggestions.quantity * products.unit_cost as cost,
+        suggestions.quantity * catalog.unit_cost_at(
+            products.unit_cost, products.price_breaks, suggestions.quantity
+        ) as cost,
         products.currency
     from planning.suggestions
     inner join catalog.products on suggestions.product_id = products.product_id

@@ -12,7 +12,9 @@ select
     products.sku,
     products.supplier_id,
     products.pack_size,
-    products.unit_cost,
+    catalog.unit_cost_at(
+        products.unit_cost, products.price_breaks, suggestions.quantity
+    ) as unit_cost,
     products.currency,
     sites.code as site
 from planning.suggestions
@@ -231,9 +233,22 @@ set version = version + 1
 where order_id = %(order_id)s::bigint;
 
 -- name: set_line_quantity
+-- A price that goes by the quantity follows it; any other stays as it was approved.
 update purchasing.order_lines
-set quantity = %(quantity)s::bigint
-where order_id = %(order_id)s::bigint and line = %(line)s::integer;
+set
+    quantity = %(quantity)s::bigint,
+    unit_cost = case
+        when products.price_breaks <> '{}' and products.currency = order_lines.currency
+            then catalog.unit_cost_at(
+                products.unit_cost, products.price_breaks, %(quantity)s::bigint
+            )
+        else order_lines.unit_cost
+    end
+from catalog.products
+where
+    order_lines.product_id = products.product_id
+    and order_lines.order_id = %(order_id)s::bigint
+    and order_lines.line = %(line)s::integer;
 
 -- name: close_lines
 -- Without a line, all of them.
@@ -388,7 +403,9 @@ select
     products.pack_size,
     suggestions.priority,
     suggestions.days_until_stockout,
-    suggestions.quantity * products.unit_cost as cost,
+    suggestions.quantity * catalog.unit_cost_at(
+        products.unit_cost, products.price_breaks, suggestions.quantity
+    ) as cost,
     products.currency
 from planning.suggestions
 inner join catalog.products on suggestions.product_id = products.product_id

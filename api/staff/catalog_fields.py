@@ -22,7 +22,7 @@ class Field:
 
     name: str
     label: str
-    kind: Literal["text", "number", "signed", "money", "day", "yes_no", "lines"] = "text"
+    kind: Literal["text", "number", "signed", "money", "day", "yes_no", "lines", "prices"] = "text"
     hint: str = ""
     required: bool = False
     choices: Choices = ()
@@ -61,9 +61,10 @@ def shown(field: Field, value: Any, currency: str | None) -> str:
         case _ if value is None:
             return ""
         case "money":
-            digits = minor_digits(currency)
-            whole, part = divmod(value, 10**digits)
-            return f"{whole}.{part:0{digits}}" if digits else str(whole)
+            return _amount(value, currency)
+        case "prices":
+            costs = ((least, value[least]) for least in sorted(value, key=int))
+            return "\n".join(f"{least}: {_amount(cost, currency)}" for least, cost in costs)
         case "yes_no":
             return "yes" if value else "no"
         case "lines":
@@ -72,10 +73,16 @@ def shown(field: Field, value: Any, currency: str | None) -> str:
             return str(value)
 
 
+def _amount(minor: int, currency: str | None) -> str:
+    digits = minor_digits(currency)
+    whole, part = divmod(minor, 10**digits)
+    return f"{whole}.{part:0{digits}}" if digits else str(whole)
+
+
 def read(field: Field, text: str, currency: str | None) -> Any:
     """The value that was typed; None where the field is empty. Raises NotRead."""
     text = text.strip()
-    if not text and field.kind != "lines":
+    if not text and field.kind not in ("lines", "prices"):
         if field.required:
             raise NotRead("This has to be said.")
         return None
@@ -92,6 +99,8 @@ def read(field: Field, text: str, currency: str | None) -> Any:
             return text == "yes"
         case "lines":
             return _pairs(text)
+        case "prices":
+            return {least: _minor_units(cost, currency) for least, cost in _pairs(text).items()}
         case _:
             return text
 
@@ -199,6 +208,12 @@ PRODUCTS = Master(
         Field(name="successor_from", label="Succeeded from", kind="day"),
         Field(name="variant_of", label="Variant of", hint="SKU of the parent, never stocked."),
         Field(name="options", label="Options", kind="lines", hint="A line each, as colour: red."),
+        Field(
+            name="price_breaks",
+            label="Cost of one in larger orders",
+            kind="prices",
+            hint="A line each: from how many on, and the cost of one, as 50: 2.40.",
+        ),
     ),
 )
 SUPPLIERS = Master(

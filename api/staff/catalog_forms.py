@@ -61,7 +61,7 @@ class MasterForm:
         currency = self._currency
         if "currency" in sent:
             # An amount means something else in another currency, so it is told anew.
-            sent |= {asked.name for asked in self.fields if asked.kind == "money"}
+            sent |= {asked.name for asked in self.fields if asked.kind in ("money", "prices")}
         for asked in self.fields:
             if asked.name not in sent:
                 continue
@@ -97,10 +97,10 @@ class MasterForm:
 
     def _as_sent(self, asked: Field, value: Any) -> Any:
         """In a merge patch an entry goes only where it is said to be null."""
-        if asked.kind != "lines" or self.is_new:
+        if asked.kind not in ("lines", "prices") or self.is_new:
             return value
         try:
-            before = read(asked, self.was.get(asked.name, ""), None)
+            before = read(asked, self.was.get(asked.name, ""), self.was.get("currency") or None)
         except NotRead:
             before = {}
         return {**dict.fromkeys(before), **value}

@@ -122,6 +122,10 @@ def _told(field: Field | None, value: Any, currency: str | None) -> str:
             return _NOTHING
         case bool():
             return "Yes" if value else "No"
+        case dict() if field is not None and field.kind == "prices" and currency:
+            return ", ".join(
+                f"{least}: {money(value[least], currency)}" for least in sorted(value, key=int)
+            )
         case dict():
             return ", ".join(f"{name}: {told}" for name, told in sorted(value.items()))
         case int() if field is not None and field.kind == "money" and currency:

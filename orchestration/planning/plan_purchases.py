@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from orchestration.planning.expected import expected_demand
 from orchestration.planning.explaining import explain_purchase
@@ -15,6 +16,7 @@ from orchestration.planning.planned import (
     amount,
     cost_to_buy,
 )
+from orchestration.planning.price_breaks import cheaper_quantity
 from orchestration.planning.replenishment import Policy, Stock, suggest
 
 
@@ -76,8 +78,9 @@ def within_budget(
     by_purse: dict[tuple[bool, str], list[int]] = defaultdict(list)
     for at, line in enumerate(lines):
         site = sites[line.product_id, line.site_id]
-        if site.unit_cost_minor and site.currency is not None:
-            costs[at] = (site.unit_cost_minor * line.quantity, site.currency)
+        cost = site.cost_minor(line.quantity)
+        if cost and site.currency is not None:
+            costs[at] = (cost, site.currency)
             by_purse[site.is_simulated, site.currency].append(at)
     marked = list(lines)
     for (_, currency), purse in by_purse.items():
@@ -104,6 +107,12 @@ def _purchase_line(site: ProductSite, stock: Stock, caps: Sequence[Cap]) -> Line
     )
     cost = cost_to_buy(site, quantity)
     said = [wanted.reason, *(f"Only {quantity}: {reason}." for reason in reasons), why.sentences]
+    cheaper = _cheaper(site, quantity, caps)
+    if cheaper is not None:
+        said.append(
+            f"{cheaper['quantity']} would cost {cheaper['cost']} in total and {quantity} cost "
+            f"{cost}: larger orders have a lower price."
+        )
     return Line(
         kind="purchase",
         product_id=site.product_id,
@@ -122,9 +131,24 @@ def _purchase_line(site: ProductSite, stock: Stock, caps: Sequence[Cap]) -> Line
             "caps": reasons,
             "quantity": quantity,
             "cost": cost,
+            "cheaper_in_total": cheaper,
         },
         change_from=site.policy.pack_size,
     )
+
+
+def _cheaper(site: ProductSite, quantity: int, caps: Sequence[Cap]) -> dict[str, Any] | None:
+    """A larger order within the caps that costs less in total, where there is one."""
+    if site.unit_cost_minor is None:
+        return None
+    more = cheaper_quantity(
+        quantity,
+        pack_size=site.policy.pack_size,
+        unit_cost=site.unit_cost_minor,
+        price_breaks=site.price_breaks,
+        most=min((cap.units for cap in caps), default=math.inf),
+    )
+    return None if more is None else {"quantity": more, "cost": cost_to_buy(site, more)}
 
 
 def _caps(

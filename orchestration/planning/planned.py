@@ -1,10 +1,11 @@
 """What the plan is made from: products at sites, their places, and what the user chose."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from orchestration.planning.expected import Array, expected_demand
 from orchestration.planning.outlook import Outlook
+from orchestration.planning.price_breaks import unit_cost_at
 from orchestration.planning.replenishment import Policy, Stock, days_until_stockout
 
 
@@ -28,7 +29,7 @@ class ProductSite:
 
     on_hand_here: units at the site and not on their way to it. overstock_demand: the upper
     quantile of demand over the weeks after which stock is too much. shelf_life_days: as its lots
-    showed, None where none has a date.
+    showed, None where none has a date. price_breaks: the unit cost from each quantity on.
     """
 
     product_id: int
@@ -45,6 +46,15 @@ class ProductSite:
     shelf_life_days: int | None = None
     unit_cost_minor: int | None = None
     currency: str | None = None
+    price_breaks: Mapping[int, int] = field(default_factory=dict)
+
+    def cost_minor(self, quantity: int) -> int | None:
+        """What the units cost from the supplier, in minor units; None where nobody said."""
+        if self.unit_cost_minor is None:
+            return None
+        return quantity * unit_cost_at(
+            quantity, unit_cost=self.unit_cost_minor, price_breaks=self.price_breaks
+        )
 
     @property
     def days_until_stockout(self) -> float | None:
@@ -94,9 +104,8 @@ def space_left(at_places: Iterable[Sequence[PlaceStock]]) -> dict[int, int]:
 
 def cost_to_buy(site: ProductSite, quantity: int) -> str | None:
     """What the units cost from the supplier, in words; None where nobody said."""
-    if site.unit_cost_minor is None or site.currency is None:
-        return None
-    return amount(site.unit_cost_minor * quantity, site.currency)
+    cost = site.cost_minor(quantity)
+    return None if cost is None or site.currency is None else amount(cost, site.currency)
 
 
 def amount(minor: int, currency: str) -> str:

@@ -53,6 +53,11 @@ def changes(api: httpx.Client, **filters: Any) -> list[dict[str, Any]]:
     ("path", "body", "other"),
     [
         ("/v1/products/PUT-1", {"name": "Duck"}, {"name": "Goose"}),
+        (
+            "/v1/products/PUT-2",
+            {"name": "Duck", "unit_cost": 250, "currency": "EUR", "price_breaks": {"50": 240}},
+            {"name": "Duck", "unit_cost": 250, "currency": "EUR", "price_breaks": {"60": 240}},
+        ),
         ("/v1/sites/put-1", {"name": "Put"}, {"name": "Put", "time_zone": "Europe/Berlin"}),
         ("/v1/locations/PUT-1", {"site": "near", "kind": "rack"}, {"site": "near", "kind": "bin"}),
         ("/v1/suppliers/put-1", {"name": "Put"}, {"name": "Put", "lead_time_days": 3}),
@@ -425,3 +430,16 @@ def test_a_suppliers_minimum_needs_a_currency_and_its_changes_are_told(api: http
     [newest, _] = changes(api, entity="supplier", code="least")
     assert newest["before"] == {"minimum_order_value": 500}
     assert newest["after"] == {"minimum_order_value": 900}
+
+
+def test_prices_fall_with_the_quantity(api: httpx.Client) -> None:
+    product = {"name": "Duck", "unit_cost": 250, "currency": "EUR"}
+    here = "/v1/products/BREAKS"
+    for wrong in ({"50": 250}, {"50": 240, "100": 245}, {"0": 240}, {"many": 240}, {"50": -1}):
+        answer = api.put(here, json={**product, "price_breaks": wrong})
+        assert answer.status_code == 422, wrong
+        assert answer.json()["errors"][0]["pointer"].startswith("#/price_breaks")
+    free = api.put(here, json={"name": "Duck", "price_breaks": {"50": 240}})
+    assert free.status_code == 422
+    kept = api.put(here, json={**product, "price_breaks": {"100": 220, "50": 240}}).json()
+    assert list(kept["price_breaks"].items()) == [("50", 240), ("100", 220)]

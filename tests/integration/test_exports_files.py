@@ -52,6 +52,9 @@ from (values
     ('-7', 'NULL', 'null', 0, 0, 'KWD', E'a"b', 1)
 ) as made (sku, name, category, cost, price, currency, supplier, pack)
 left join catalog.suppliers on suppliers.code = made.supplier;
+update catalog.products set unit_cost = 7, price_breaks = '{"10": 4, "9000": 1}'
+where sku = '00123';
+update catalog.products set price_breaks = '{"2": 4}' where sku = 'abc';
 insert into catalog.products (sku, name) values ('FAM', 'a family'), ('KIT', 'a kit');
 update catalog.products set
     variant_of_product_id = (select product_id from catalog.products where sku = 'FAM'),

@@ -20,7 +20,7 @@ _PRODUCTS = "Item No,Item Name,Department,Cost,Case Size,Vendor"
 def _products(database_url: str) -> list[tuple[Any, ...]]:
     return query(
         database_url,
-        "select sku, p.name, category, unit_cost, currency, s.code, pack_size, p.version"
+        "select sku, p.name, category, unit_cost, p.currency, s.code, pack_size, p.version"
         " from catalog.products p left join catalog.suppliers s using (supplier_id) order by sku",
     )
 

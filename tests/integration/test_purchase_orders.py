@@ -183,3 +183,16 @@ def test_a_draft_without_lines_is_not_sent(api: httpx.Client, shop: PlannedShop)
     approve(api, shop.suggest(BEAR))
     change(api, "POST", "PO-000001/lines/1/close")
     assert change(api, "POST", "PO-000001/send").status_code == 409
+
+
+def test_a_larger_order_has_the_price_of_its_quantity(api: httpx.Client, shop: PlannedShop) -> None:
+    shop.execute(
+        """update catalog.products set price_breaks = '{"48": 240, "96": 200}' where sku = %s""",
+        (BEAR,),
+    )
+    approve(api, shop.suggest(BEAR))
+    assert order(api)["totals"] == [{"currency": "EUR", "amount": 48 * 240}]
+    for quantity, cost in ((36, 250), (96, 200)):
+        answer = change(api, "PATCH", f"{order(api)['number']}/lines/1", {"quantity": quantity})
+        assert answer.status_code == 200, answer.text
+        assert order(api)["totals"] == [{"currency": "EUR", "amount": quantity * cost}]

@@ -164,6 +164,16 @@ def test_a_form_that_changes_nothing_makes_no_version(staff: Browser, shop: Smal
 @pytest.mark.parametrize(
     ("path", "typed"),
     [
+        (
+            "products",
+            {
+                "sku": "tiers",
+                "name": "Tiers",
+                "unit_cost": "2.50",
+                "currency": "EUR",
+                "price_breaks": "50: 2.40\n100: 2.05",
+            },
+        ),
         ("products", {"sku": "a/b ä", "name": "Slashed", "supplier": "toys"}),
         (
             "suppliers",

@@ -141,6 +141,7 @@ select
     coalesce(on_order.units, 0)::bigint as on_order,
     products.unit_cost_minor,
     products.currency,
+    prices.price_breaks,
     lives.shelf_life_days,
     newest.mean
 from planning.policies
@@ -154,6 +155,8 @@ left join purchasing.on_order_at(%(to_position)s) as on_order
         and policies.site_id = on_order.site_id
 inner join marts.dim_products as products
     on policies.product_id = products.product_id
+inner join catalog.products as prices
+    on policies.product_id = prices.product_id
 inner join marts.dim_sites as sites
     on policies.site_id = sites.site_id
 -- How long it keeps, from when a lot is first named to the day that is printed on it.

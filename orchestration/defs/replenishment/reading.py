@@ -47,6 +47,7 @@ class _Row:
     on_order: int
     unit_cost_minor: int | None
     currency: str | None
+    price_breaks: dict[str, int]
     shelf_life_days: int | None
     mean: list[float]
 
@@ -73,6 +74,7 @@ class _Row:
             shelf_life_days=self.shelf_life_days,
             unit_cost_minor=self.unit_cost_minor,
             currency=self.currency,
+            price_breaks={int(least): cost for least, cost in self.price_breaks.items()},
         )
 
     def _policy(self) -> Policy:
