@@ -73,6 +73,7 @@ SUPPLIER = {"code": "toys", "name": "Toys Ltd"}
                 "successor_from": None,
                 "variant_of": None,
                 "options": {},
+                "price_breaks": {},
             },
         ),
         ("sites", SITE, {**SITE, "time_zone": "UTC", "country": None, "is_simulated": False}),
@@ -90,7 +91,17 @@ SUPPLIER = {"code": "toys", "name": "Toys Ltd"}
                 "gln": None,
             },
         ),
-        ("suppliers", SUPPLIER, {**SUPPLIER, "lead_time_days": 7}),
+        (
+            "suppliers",
+            SUPPLIER,
+            {
+                **SUPPLIER,
+                "lead_time_days": 7,
+                "minimum_order_value": None,
+                "currency": None,
+                "order_days": None,
+            },
+        ),
     ],
 )
 def test_what_is_made_is_there_under_its_code(
