@@ -1,4 +1,4 @@
-"""Purchase lines: order up to S at or below s, within what fits, keeps and can be paid."""
+"""Purchase lines: at or below s, what is needed, within what fits, keeps and can be paid."""
 
 import math
 from collections import defaultdict
@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestration.planning.expected import expected_demand
-from orchestration.planning.explaining import explain_purchase
+from orchestration.planning.explaining import explain_purchase, up_to_level
 from orchestration.planning.lines import Line
+from orchestration.planning.needs import Need, Supply, needs
+from orchestration.planning.outlook import OtherTerms
 from orchestration.planning.planned import (
     PlaceStock,
     ProductSite,
@@ -38,13 +40,24 @@ def purchase_lines(
 ) -> list[Line]:
     """What to buy after the transfers in `proposed`; `space` is what each place still takes."""
     by_key = {(site.product_id, site.site_id): site for site in sites}
-    lines = []
+    due = []
     for key, site in by_key.items():
         stock = replace(site.stock, transfer_proposed=proposed.get(key, 0))
         if stock.inventory_position <= site.policy.reorder_point:
-            line = _purchase_line(site, stock, _caps(site, stock, at_places.get(key, ()), space))
-            if line is not None:
-                lines.append(line)
+            due.append((site, stock, _caps(site, stock, at_places.get(key, ()), space)))
+    supplies = [
+        _supply(site, stock, other, terms)
+        for site, stock, _ in due
+        for other in (None, *_that_order(site, stock).values())
+    ]
+    simulated = iter(needs(supplies))
+    lines = []
+    for site, stock, caps in due:
+        need = next(simulated)
+        others = {said: next(simulated) for said in _that_order(site, stock)}
+        line = _purchase_line(site, stock, caps, need, others)
+        if line is not None:
+            lines.append(line)
     return within_budget(lines, by_key, terms)
 
 
@@ -93,14 +106,65 @@ def within_budget(
     return marked
 
 
-def _purchase_line(site: ProductSite, stock: Stock, caps: Sequence[Cap]) -> Line | None:
-    wanted = suggest(policy=site.policy, stock=stock, mean_demand=expected_demand(site.mean))
+def _that_order(site: ProductSite, stock: Stock) -> dict[str, OtherTerms]:
+    """The other terms under which the position is at or below s, too."""
+    return {
+        said: other
+        for said, other in site.outlook.what_if.items()
+        if stock.inventory_position <= other.reorder_point
+    }
+
+
+def _supply(site: ProductSite, stock: Stock, other: OtherTerms | None, terms: Terms) -> Supply:
+    """What serves the demand, after what was promised; `other` terms or its own.
+
+    What is on order is taken to have half of its lead time before it.
+    """
+    lead = site.policy.lead_time_days
+    lead_times = site.lead_times_taken or (lead,)
+    level = site.policy.service_level
+    if other is not None:
+        level = other.service_level
+        lead_times = lead_times if other.lead_time_days is None else (other.lead_time_days,)
+    moving = stock.on_hand - site.on_hand_here + stock.in_transit + stock.transfer_proposed
+    owed = max(stock.reserved - site.on_hand_here, 0)
+    return Supply(
+        mean=site.mean,
+        low=site.outlook.low,
+        high=site.outlook.high,
+        total_days=lead + site.policy.review_period_days,
+        lead_times=lead_times,
+        review_period_days=site.policy.review_period_days,
+        service_level=level,
+        free=max(site.on_hand_here - stock.reserved, 0),
+        arriving=(
+            (terms.transfer_lead_time_days, max(moving - owed, 0)),
+            (lead // 2, max(stock.on_order - max(owed - moving, 0), 0)),
+        ),
+    )
+
+
+def _purchase_line(
+    site: ProductSite,
+    stock: Stock,
+    caps: Sequence[Cap],
+    need: Need,
+    other_needs: Mapping[str, Need],
+) -> Line | None:
+    level = up_to_level(stock.inventory_position, need, reorder_point=site.policy.reorder_point)
+    wanted = suggest(
+        policy=replace(site.policy, order_up_to_level=level),
+        stock=stock,
+        mean_demand=expected_demand(site.mean),
+    )
     if wanted is None:
         return None
     quantity, reasons = capped(wanted.quantity, policy=site.policy, caps=caps)
     why = explain_purchase(
         policy=site.policy,
         outlook=site.outlook,
+        need=need,
+        other_needs=other_needs,
         position=wanted.inventory_position,
         quantity=quantity,
         uncapped=wanted.quantity,

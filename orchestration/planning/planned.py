@@ -30,6 +30,8 @@ class ProductSite:
     on_hand_here: units at the site and not on their way to it. overstock_demand: the upper
     quantile of demand over the weeks after which stock is too much. shelf_life_days: as its lots
     showed, None where none has a date. price_breaks: the unit cost from each quantity on.
+    lead_times_taken: days that the supplier's deliveries took, ascending, each as likely; none
+    where too few are known, and the policy's lead time stands.
     """
 
     product_id: int
@@ -43,6 +45,7 @@ class ProductSite:
     on_hand_here: int
     overstock_demand: int
     outlook: Outlook
+    lead_times_taken: tuple[int, ...] = ()
     shelf_life_days: int | None = None
     unit_cost_minor: int | None = None
     currency: str | None = None

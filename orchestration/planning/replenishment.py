@@ -2,10 +2,12 @@
 
 A site that does not order now orders again one review period later, and that order arrives a
 lead time after. Until then the inventory position must serve what is asked for. So the reorder
-point s is the service level's quantile of demand over lead time + review period, and an order
-goes up to S, one review period's expected demand above it (an (R, s, S) policy; Silver, Pyke &
-Thomas 2017, 7.9). Quantiles are those of whole totals as they were measured on the past, not a
-sum of daily ones: daily errors do not all fall on the same side.
+point s is the service level's quantile of demand over lead time + review period (an (R, s, S)
+policy; Silver, Pyke & Thomas 2017, 7.9). Quantiles are those of whole totals as they were
+measured on the past, not a sum of daily ones: daily errors do not all fall on the same side.
+
+The policy's S, one review period's expected demand above s, is where transfers fill up to. Each
+purchase has an S of its own instead, from what is simulated (`needs.py`).
 """
 
 import math

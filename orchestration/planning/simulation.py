@@ -11,7 +11,6 @@ Shapes: N series x P paths x H periods, the first being the period after now. Ev
 deterministic: the paths are drawn at the same even probabilities every time.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -69,7 +68,9 @@ class DemandPaths:
         columns = _nearest(_MEANS, mean)
         scale = np.where(mean >= _SCALED_FROM_MEAN, mean / _MEANS[columns], 1.0)
         scale = np.where(mean < _LEAST_MEAN, 0.0, scale).astype(np.float32)
-        drawn = np.empty((len(mean), self._paths, mean.shape[1]), dtype=np.float32)
+        # Period by period in memory, as they are drawn and played through.
+        drawn = np.empty((mean.shape[1], len(mean), self._paths), dtype=np.float32)
+        drawn = drawn.transpose(1, 2, 0)
         for period in range(mean.shape[1]):
             even = self._quantiles[rows[:, period], columns[:, period]]
             drawn[:, :, period] = (even * scale[:, period, None])[:, self._orders[period]]
@@ -191,25 +192,28 @@ def order_to_last(
 
 
 def paths_like(
-    *,
-    mean_demand: Callable[[int], float],
-    demand_quantile: Callable[[int, float], float],
-    paths: DemandPaths,
-    periods: int,
+    mean: Array, *, low: Array, high: Array, total_periods: Whole, paths: DemandPaths
 ) -> Paths:
-    """Paths 1 x P x H of one product whose totals spread as its forecast says.
+    """Paths N x P x H whose totals spread as forecast; mean is N x H, all else N.
 
-    mean_demand(days) and demand_quantile(days, p) are of totals. The dispersion is taken from the
-    80 % interval of the total over all periods, as if it were that of a normal demand:
-    sd = (q90 - q10) / 2.563, d = (sd^2 - mean) / sum of the daily means squared.
+    low and high bound the 80 % interval of the total of the first total_periods. The dispersion is
+    taken from it as if it were that of a normal demand: sd = (q90 - q10) / 2.563,
+    d = (sd^2 - mean) / sum of the periods' means squared.
     """
-    totals = np.array([mean_demand(days) for days in range(periods + 1)])
-    daily = np.maximum(np.diff(totals), 0.0)[None, :]
-    low, high = demand_quantile(periods, 0.1), demand_quantile(periods, 0.9)
-    variance = ((high - low) / 2.5631) ** 2
-    squares = float((daily**2).sum())
-    beyond = (variance - totals[-1]) / squares if squares > 0 else 0.0
-    return paths.draw(daily, np.full_like(daily, max(beyond, 0.0)))
+    within = np.where(np.arange(mean.shape[1]) < total_periods[:, None], mean, 0.0)
+    squares = (within**2).sum(axis=1)
+    beyond = ((high - low) / 2.5631) ** 2 - within.sum(axis=1)
+    dispersion = np.divide(beyond, squares, out=np.zeros(len(mean)), where=squares > 0)
+    return paths.draw(mean, np.broadcast_to(np.maximum(dispersion, 0.0)[:, None], mean.shape))
+
+
+def lead_times_like(days: Whole, *, paths: int) -> Whole:
+    """Lead times (P,) at even probabilities of the equally likely `days`, ascending; shuffled."""
+    at = (np.arange(paths) + 0.5) / paths * len(days)
+    # An order of their own, so that a long lead time meets every demand.
+    order = np.random.default_rng(_SEED + 1).permutation(paths)
+    drawn: Whole = days[at.astype(np.int64)][order]
+    return drawn
 
 
 def _whole_quantile(values: Paths, level: Array) -> Whole:

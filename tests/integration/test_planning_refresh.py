@@ -176,8 +176,8 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     assert arcade.rows(FORECASTS) == issued
 
     # when a product that was not on the plan is sold out today
-    (product_id, reorder_point, level) = arcade.rows(
-        "select policies.product_id, policies.reorder_point, policies.order_up_to_level"
+    (product_id, reorder_point) = arcade.rows(
+        "select policies.product_id, policies.reorder_point"
         " from planning.policies where not exists (select from planning.suggestions"
         " where suggestions.product_id = policies.product_id and kind = 'purchase')"
         " and policies.reorder_point > 0"
@@ -185,8 +185,8 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     )[0]
     arcade.record(sell_out(product_id))
     arcade.refresh("incremental")
-    # then it is, from nothing up to its level, and nothing else is new; its forecast waits for
-    # the day to close
+    # then it is, with what will be asked for once it arrives and not with what is lost before,
+    # and nothing else is new; its forecast waits for the day to close
     changed = [row for row in arcade.rows(PLAN) if row not in plan]
     assert {row[3] for row in changed} == {product_id}
     new = [row for row in changed if row[7] == "purchase"]
@@ -194,7 +194,8 @@ def test_a_refresh_plans_what_was_sold_and_planning_twice_changes_nothing(arcade
     terms = new[0][5]
     assert terms["inventory_position"] == 0
     assert terms["reorder_point"] == reorder_point
-    assert new[0][4] >= level
+    assert 0 < terms["wanted"] <= new[0][4]
+    assert terms["risk_of_running_out"]["with_the_order"] <= 1 - terms["service_level"] + 1e-9
     assert arcade.rows(FORECASTS) == issued
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.planning.outlook import PROBABILITIES, Levels, Outlook
+from orchestration.planning.outlook import OtherTerms, Outlook
 from orchestration.planning.planned import ProductSite
 from orchestration.planning.replenishment import Policy, Stock, policy
 
@@ -23,11 +23,6 @@ def terms_of_buying(**more: Any) -> Policy:
         service_level=0.95,
         **more,
     )
-
-
-def rising(mean: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Quantiles that rise evenly from none to twice the mean."""
-    return 2 * mean * PROBABILITIES
 
 
 def site(
@@ -51,9 +46,9 @@ def site(
         on_hand_here=on_hand,
         overstock_demand=math.ceil(84 * 2.5),
         outlook=Outlook(
-            until_arrival=rising(2.0 * LEAD),
-            until_next_chance=rising(2.0 * (LEAD + REVIEW)),
-            what_if={"with a lead time of 2 days": Levels(27, 41)},
+            low=18.0,
+            high=30.0,
+            what_if={"with a lead time of 2 days": OtherTerms(27, 0.95, 2)},
         ),
         unit_cost_minor=250,
         currency="EUR",

@@ -49,23 +49,24 @@ def seen(planned: list[Line]) -> dict[Key, Shown]:
 
 
 def test_a_purchase_says_range_risks_cost_and_what_other_terms_would_give() -> None:
-    # given 12 of which 24 are expected to be asked for in 12 days, between none and 48
+    # given 12, of which 10 are expected to be gone when the order arrives
     line = lines(site(12))["purchase"]
-    # then it orders 38 in packs of six
-    assert line.quantity == 42
+    # then it orders what the two weeks after that may ask for, 28 and a margin, in packs of six
+    assert line.quantity == 36
     terms = line.arithmetic
-    assert terms["range_until_next_chance"] == {"low": 4.8, "high": 43.2}
-    # 12 are 60 % of the way to 20 until the arrival, and a quarter of the way to 48 after it
-    assert terms["risk_of_running_out"] == {
-        "before_it_can_arrive": 0.4,
-        "without_the_order": 0.75,
-        "with_the_order": 0.4,
-    }
-    assert terms["cost"] == "EUR 105.00"
-    # up to 41 takes 29
+    assert 28 < terms["wanted"] <= 36
+    assert line.order_up_to_level == 12 + terms["wanted"]
+    assert terms["range_until_next_chance"] == {"low": 18.0, "high": 30.0}
+    # a Poisson demand of 10 is above 12 in 21 of 100
+    risks = terms["risk_of_running_out"]
+    assert risks["before_it_can_arrive"] == pytest.approx(0.21, abs=0.04)
+    assert risks["without_the_order"] == 0.99
+    assert risks["with_the_order"] <= 0.05
+    assert terms["cost"] == "EUR 90.00"
+    # 8 instead of 2 are left after two days, so a pack less
     assert terms["counterfactuals"] == {"with a lead time of 2 days": 30}
-    assert "between 5 and 43 are asked for" in line.reason
-    assert "without the order the stock would not last in 75 of 100, with it in 40" in line.reason
+    assert "between 18 and 30 are asked for" in line.reason
+    assert "in at least 99 of 100 without the order" in line.reason
 
 
 def test_a_counterfactual_that_would_not_order_says_none() -> None:
@@ -99,7 +100,7 @@ def test_a_transfer_that_was_turned_down_brings_nothing_until_it_asks_again() ->
     changes = what_changes(shown={wanted.key: turned_down}, wanted=planned)
     assert changes.kept == [turned_down.suggestion_id]
     assert [line.kind for line in changes.opened] == ["purchase"]
-    assert changes.opened[0].quantity == 42
+    assert changes.opened[0].quantity == 36
     # unless half as much again is needed now
     more = replace(turned_down, quantity=25)
     planned = plan(sites, [], shown={wanted.key: more}, terms=Terms())
@@ -121,11 +122,11 @@ def test_the_room_of_its_places_caps_a_purchase() -> None:
     # given room for 8 more, and 10 that should be sold before the order arrives
     line = lines(site(12), places=[place(12, capacity=20)])["purchase"]
     assert line.quantity == 18
-    assert line.arithmetic["quantity_before_caps"] == 42
+    assert line.arithmetic["quantity_before_caps"] == 36
     assert "Only 18: its places have room for 8, and 10 more should be gone by then." in line.reason
     # a place without a capacity takes everything
     places = [place(12, capacity=20), place(0, location_id=2, code="BACK")]
-    assert lines(site(12), places=places)["purchase"].quantity == 42
+    assert lines(site(12), places=places)["purchase"].quantity == 36
 
 
 def test_what_would_go_off_is_not_bought() -> None:

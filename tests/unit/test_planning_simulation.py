@@ -132,10 +132,11 @@ def test_what_nobody_asks_for_is_not_bought() -> None:
 def test_paths_of_a_forecast_spread_as_its_totals_do() -> None:
     paths = DemandPaths(paths=2000, periods=14)
     drawn = paths_like(
-        mean_demand=lambda days: 10.0 * days,
-        demand_quantile=lambda days, p: days * (10 + 5 * (p - 0.5) / 0.4),
+        np.full((1, 14), 10.0),
+        low=np.array([70.0]),
+        high=np.array([210.0]),
+        total_periods=np.array([14]),
         paths=paths,
-        periods=14,
     )
     totals = drawn.sum(axis=2)[0]
     assert totals.mean() == pytest.approx(140, rel=0.02)

@@ -12,6 +12,7 @@ from db.sql import load_queries
 from orchestration.defs.forecast.distributions import totals_from_json
 from orchestration.planning.expected import Array, expected_totals
 from orchestration.planning.forecasting import TotalDemand
+from orchestration.planning.lead_times import ENOUGH
 from orchestration.planning.lines import Key, Shown
 from orchestration.planning.outlook import Outlook, outlooks
 from orchestration.planning.planned import PlaceStock, ProductSite, Terms
@@ -52,7 +53,13 @@ class _Row:
     mean: list[float]
 
     def with_demand(
-        self, mean: Array, *, outlook: Outlook, overstock_demand: int, on_its_way: int
+        self,
+        mean: Array,
+        *,
+        outlook: Outlook,
+        lead_times_taken: tuple[int, ...],
+        overstock_demand: int,
+        on_its_way: int,
     ) -> ProductSite:
         return ProductSite(
             product_id=self.product_id,
@@ -71,6 +78,7 @@ class _Row:
             on_hand_here=self.on_hand_selling + self.on_hand_behind - on_its_way,
             overstock_demand=overstock_demand,
             outlook=outlook,
+            lead_times_taken=lead_times_taken,
             shelf_life_days=self.shelf_life_days,
             unit_cost_minor=self.unit_cost_minor,
             currency=self.currency,
@@ -142,6 +150,12 @@ def read_product_sites(
         site_id: totals_from_json(stored)
         for site_id, stored in connection.execute(_QUERIES.distributions.text).fetchall()
     }
+    taken: dict[int | None, tuple[int, ...]] = {
+        supplier_id: tuple(sorted(days))
+        for supplier_id, _, days in connection.execute(
+            _QUERIES.lead_times_as_taken.text, {"enough": ENOUGH}
+        ).fetchall()
+    }
     on_its_way: dict[tuple[int, int], int] = {}
     for place in places:
         if place.is_in_transit:
@@ -162,6 +176,7 @@ def read_product_sites(
             row.with_demand(
                 mean[at],
                 outlook=outlook[at],
+                lead_times_taken=taken.get(row.supplier_id, ()),
                 overstock_demand=int(upper[at]),
                 on_its_way=on_its_way.get((row.product_id, site_id), 0),
             )
