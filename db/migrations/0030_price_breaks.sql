@@ -10,10 +10,10 @@ language sql immutable parallel safe
 return coalesce(
     (
         select told.value::bigint
-        from jsonb_each_text(unit_cost_at.price_breaks) as told
-        where told.key::bigint <= unit_cost_at.quantity
+        from jsonb_each_text($2) as told
+        where told.key::bigint <= $3
         order by told.key::bigint desc
         limit 1
     ),
-    unit_cost_at.unit_cost
+    $1
 );
