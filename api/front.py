@@ -51,13 +51,14 @@ class Answering:
             response = await scope["route"].answer(request)
         except ClientDisconnect:
             raise
-        except Exception as error:  # noqa: BLE001 - the handlers are those of every route
-            handler = next(self._handlers[kind] for kind in type(error).__mro__ if self._has(kind))
-            response = await handler(request, error)
+        except Exception as error:
+            kind = next(kind for kind in type(error).__mro__ if kind in self._handlers)
+            response = await self._handlers[kind](request, error)
+            await response(scope, receive, send)
+            if kind is Exception:
+                raise  # a fault of ours: the server logs where it was
+            return
         await response(scope, receive, send)
-
-    def _has(self, kind: type) -> bool:
-        return kind in self._handlers
 
 
 class FrontDoor(FastAPI):
