@@ -169,7 +169,9 @@ def test_an_export_is_a_file(api: httpx.Client, tmp_path: Path) -> None:
     answer = api.get("/v1/exports/suppliers.csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="suppliers.csv"'
-    assert answer.text == "code,name,lead_time_days\r\ntoys,'=Toys,7\r\n"
+    assert answer.text == (
+        "code,name,lead_time_days,minimum_order_value,currency,order_days\r\ntoys,'=Toys,7,,,\r\n"
+    )
     assert api.get("/v1/exports/suppliers.xlsx").content[:2] == b"PK"
     assert api.get("/v1/exports/suppliers.pdf").status_code == 422
     assert api.get("/v1/exports/people.csv").status_code == 422
